@@ -1,0 +1,57 @@
+"""What a server is told, and what it bounds.
+
+Everything that a peer can make grow has its bound in `Limits`, with a default and the
+reason for it. Must not know how a bound is kept.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tftp.protocol.packets import MAX_BLOCK_SIZE
+from tftp.protocol.transfer import Timing
+
+__all__ = ["Config", "Limits", "Upload"]
+
+
+class Upload(StrEnum):
+    """What becomes of a WRQ."""
+
+    DENY = "deny"
+    CREATE = "create"
+    OVERWRITE = "overwrite"
+    RENAME = "rename"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of one server."""
+
+    transfers: int = 10_000
+    """At once. A request beyond them gets no answer: its client asks again in a second or
+    two, while an ERROR would end its boot."""
+    request: int = 2048
+    """Octets of a request. RFC 2347 binds clients to 512; some pad, none needs more."""
+    block_size: int = MAX_BLOCK_SIZE
+    """Granted at most. Larger blocks than the path takes are fragmented, as asked for."""
+    window: int = 64
+    """Blocks granted at most. It bounds the burst that a peer can ask for with one ACK."""
+    upload: int | None = None
+    """Octets of one uploaded file; None leaves it to the disk."""
+    quiet_repeat: float = 1.0
+    """For so long after its last progress a transfer is not replaced by the same request:
+    a copy that was late in the network must not end what it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How a server serves."""
+
+    upload: Upload = Upload.DENY
+    limits: Limits = field(default_factory=Limits)
+    timing: Timing = field(default_factory=Timing)
+    ports: range | None = None
+    """The ports of transfers; None takes ephemeral ones."""
+    drain: float = 10.0
+    """Seconds that running transfers get when the server is asked to stop."""
+    spin: bool = True
+    """Whether to look for the next packet a moment before sleeping, while they come fast."""

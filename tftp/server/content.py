@@ -1,0 +1,54 @@
+"""What a name leads to: files of one folder, and uploads into it.
+
+The service asks for a source or a sink by name and gets one, or an error that knows its
+wire code (RFC 1350 appendix). Must not know about transfers.
+"""
+
+import os
+from typing import Protocol
+
+from tftp.errors import AccessDenied, DiskFull
+from tftp.net.files import FileSource, NetasciiSink, NetasciiSource, Sink, Source
+from tftp.net.root import Root
+from tftp.net.upload import Policy, UploadSink, room_for
+from tftp.server.config import Upload
+
+__all__ = ["Content", "Folder"]
+
+
+class Content(Protocol):
+    """Opens what a request names. Both raise LocalError, with a text fit for the wire."""
+
+    def read(self, name: str, *, netascii: bool, keep: int) -> Source:
+        """Opens a file for an RRQ; `keep` octets back from the furthest can be read again."""
+
+    def write(self, name: str, *, netascii: bool, size: int | None) -> Sink:
+        """Makes a place for a WRQ whose tsize is `size`, if it told one."""
+
+
+class Folder:
+    """The files below one root."""
+
+    def __init__(self, root: Root, upload: Upload, limit: int | None) -> None:
+        """Serves `root`, which it does not own; `limit` is the octets of one upload."""
+        self._root = root
+        self._upload = upload
+        self._limit = limit
+
+    def read(self, name: str, *, netascii: bool, keep: int) -> Source:
+        """Opens a regular file inside the root."""
+        source = FileSource(self._root.open_file(name))
+        return NetasciiSource(source, keep) if netascii else source
+
+    def write(self, name: str, *, netascii: bool, size: int | None) -> Sink:
+        """Opens a temporary file in the target folder."""
+        if self._upload is Upload.DENY:
+            raise AccessDenied("Access violation: uploads are not allowed")
+        if size is not None and self._limit is not None and size > self._limit:
+            raise DiskFull("Disk full: the file is larger than the limit")
+        parent, last = self._root.open_parent(name)
+        if size is not None and not room_for(parent, size):
+            os.close(parent)
+            raise DiskFull("Disk full: no room for the size announced")
+        sink = UploadSink(parent, last, Policy(self._upload), self._limit)
+        return NetasciiSink(sink) if netascii else sink

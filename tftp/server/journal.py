@@ -1,0 +1,111 @@
+"""What the server tells the operator: one line for each transfer, and few others.
+
+Lines go to the standard logger `tftp.server` as objects: `str()` of one is the line for
+people, its `fields()` are the line for machines. Whoever runs the server decides on the
+form and the place. Lines that a flood could multiply come once in a while, with a count.
+Must not know about sockets.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tftp.protocol.packets import RRQ
+from tftp.protocol.transfer import Address
+from tftp.server.report import Report, of_refusal, of_transfer, shown, spelled
+from tftp.server.service import Admitted, Refused
+
+__all__ = ["Journal", "Notice", "Totals"]
+
+log = logging.getLogger("tftp.server")
+
+QUIET = 5.0  # seconds between two lines about requests that found no room
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line that is about no single transfer's end."""
+
+    event: str
+    message: str
+
+    def __str__(self) -> str:
+        """Returns the line for people."""
+        return self.message
+
+    def fields(self) -> dict[str, object]:
+        """Returns the line for machines."""
+        return {"event": self.event, "message": self.message}
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a server has done so far."""
+
+    completed: int = 0
+    failed: int = 0
+    refused: int = 0
+    probes: int = 0
+    turned_away: int = 0
+    """Requests that got no answer for want of room."""
+    octets: int = 0
+    resent: int = 0
+
+
+class Journal:
+    """Writes lines, keeps totals, and calls `listener` with the report of each transfer."""
+
+    def __init__(self, listener: Callable[[Report], None] | None = None) -> None:
+        """Starts with totals of zero."""
+        self.totals = Totals()
+        self._listener = listener
+        self._last_busy: float | None = None
+        self._turned_away = 0
+
+    def began(self, admitted: Admitted) -> None:
+        """Notes that a transfer begins: for those who asked for every detail."""
+        if log.isEnabledFor(logging.DEBUG):
+            request = admitted.request
+            verb = "read" if request.opcode == RRQ else "write"
+            options = " ".join(f"{name}={value}" for name, value in request.options)
+            line = f"{spelled(admitted.peer)} asks to {verb} {shown(request.filename)}"
+            self.say(logging.DEBUG, "request", f"{line} in {request.mode} mode, {shown(options)}")
+
+    def ended(self, admitted: Admitted) -> None:
+        """Notes that a transfer is over."""
+        report = of_transfer(admitted)
+        totals = self.totals
+        totals.octets += report.size
+        totals.resent += report.resent
+        if report.probe:
+            totals.probes += 1
+        elif report.ok:
+            totals.completed += 1
+        else:
+            totals.failed += 1
+        self._write(logging.INFO if report.ok else logging.WARNING, report)
+
+    def refused(self, refused: Refused, peer: Address) -> None:
+        """Notes that a request got an ERROR. Boot loaders ask for much that is not there."""
+        self.totals.refused += 1
+        self._write(logging.INFO, of_refusal(refused, peer))
+
+    def busy(self, peer: Address, reason: str, now: float) -> None:
+        """Notes that a request found no room; says so once in a while."""
+        self.totals.turned_away += 1
+        self._turned_away += 1
+        if self._last_busy is not None and now - self._last_busy < QUIET:
+            return
+        self._last_busy = now
+        count, self._turned_away = self._turned_away, 0
+        line = f"no room for {count} request(s), the last one from {peer[0]}: {reason}"
+        self.say(logging.WARNING, "busy", line)
+
+    def say(self, level: int, event: str, message: str) -> None:
+        """Writes a line that is about no single transfer's end."""
+        log.log(level, Notice(event, message))
+
+    def _write(self, level: int, report: Report) -> None:
+        log.log(level, report)
+        if self._listener is not None:
+            self._listener(report)

@@ -1,0 +1,163 @@
+"""A server in one object: sockets, root, service and loop put together.
+
+`Server` runs in a thread of its own as a context manager, or in the caller's with
+`serve`. Must not know about command lines.
+"""
+
+import errno
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Self
+
+from tftp.errors import LocalError
+from tftp.net.root import Root
+from tftp.net.udp import bind_listener, resolve
+from tftp.protocol.transfer import Address
+from tftp.server.config import Config, Upload
+from tftp.server.content import Folder
+from tftp.server.journal import Journal, Totals
+from tftp.server.loop import Loop
+from tftp.server.report import Report
+from tftp.server.service import Service
+
+__all__ = ["EVERYWHERE", "Server"]
+
+EVERYWHERE = ("0.0.0.0", "::")
+"""All addresses of the machine, IPv4 and IPv6."""
+
+# What a machine without IPv6 says when it is asked for all IPv6 addresses.
+_NO_FAMILY = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT}
+
+
+class Server:
+    """Serves the files of one folder over TFTP.
+
+    The socket is bound and the folder opened by `start` (or on entering the context), so
+    that errors come up there: LocalError and its kind for the folder, OSError for the
+    socket. `port` 0 takes a free one; `port` tells which.
+
+        with tftp.Server("files") as server:
+            data = tftp.get(server.host, "name", port=server.port)
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        host: str | Sequence[str] = "127.0.0.1",
+        port: int = 0,
+        upload: str = "deny",
+        config: Config | None = None,
+        journal: Journal | None = None,
+        on_transfer: Callable[[Report], None] | None = None,
+    ) -> None:
+        """Takes the settings; nothing is opened yet.
+
+        `upload` is one of deny, create, overwrite, rename, where no `config` says more.
+        `on_transfer` is called in the server's thread with the report of each transfer.
+        """
+        self._root_path = root
+        self._hosts = [host] if isinstance(host, str) else list(host)
+        self._port = port
+        self._config = config or Config(upload=Upload(upload))
+        self._journal = journal or Journal(listener=on_transfer)
+        self._root: Root | None = None
+        self._loop: Loop | None = None
+        self._thread: threading.Thread | None = None
+        self.addresses: list[Address] = []
+        """Where it listens, once it is open."""
+        self.swept: list[str] = []
+        """What a killed server had left of uploads, and `open` has removed."""
+
+    @property
+    def host(self) -> str:
+        """Returns the address it listens on, the first one if there are several."""
+        return self.addresses[0][0]
+
+    @property
+    def port(self) -> int:
+        """Returns the port it listens on."""
+        return self.addresses[0][1] if self.addresses else self._port
+
+    @property
+    def totals(self) -> Totals:
+        """Returns what it has done so far."""
+        return self._journal.totals
+
+    def open(self) -> None:
+        """Opens folder and sockets; does not serve yet. Raises LocalError or OSError."""
+        root = Root(self._root_path)
+        try:
+            if self._config.upload is not Upload.DENY:
+                self.swept = root.sweep()
+            listeners = self._listen()
+        except BaseException:
+            root.close()
+            raise
+        self._root = root
+        self.addresses = [sock.getsockname() for sock in listeners]
+        config = self._config
+        content = Folder(root, config.upload, config.limits.upload)
+        service = Service(content, config.limits, config.timing)
+        self._loop = Loop(listeners, service, config, self._journal)
+
+    def serve(self) -> None:
+        """Serves in this thread until `stop`, after `open`."""
+        assert self._loop is not None, "open comes first"
+        assert self._root is not None, "open comes first"
+        try:
+            self._loop.run()
+        finally:
+            self._root.close()
+
+    def start(self) -> Self:
+        """Opens, and serves in a thread of its own."""
+        self.open()
+        self._thread = threading.Thread(target=self.serve, name="tftp-server", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Ends the serving. Running transfers get `config.drain` seconds, or none `at_once`.
+
+        Fit for signal handlers and for any thread. Returns when all is closed if it was
+        `start` that began it.
+        """
+        if self._loop is not None:
+            self._loop.stop(at_once=at_once)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(at_once=True)
+
+    def _listen(self) -> list[socket.socket]:
+        """Binds a socket for each host; all get the same port."""
+        listeners: list[socket.socket] = []
+        port = self._port
+        try:
+            for host in self._hosts:
+                for family, address in resolve(host, port):
+                    try:
+                        sock = bind_listener(family, (address[0], port, *address[2:]))
+                    except OSError as error:
+                        if host == "::" and listeners and error.errno in _NO_FAMILY:
+                            continue
+                        raise
+                    listeners.append(sock)
+                    port = sock.getsockname()[1]
+            if not listeners:
+                raise LocalError(f"No address to listen on: {', '.join(self._hosts)}")
+        except BaseException:
+            for sock in listeners:
+                with suppress(OSError):
+                    sock.close()
+            raise
+        return listeners

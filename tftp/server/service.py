@@ -1,0 +1,180 @@
+"""From requests to transfers: who is answered, with what, and who is not (sans-I/O).
+
+RFC 1350 section 4 (a transfer for each request), RFC 2347 (the OACK), RFC 1123 4.2.3.5.
+Nothing but an RRQ or a WRQ is answered here, so that two servers can never be set to
+answering each other. Must not know about sockets or clocks: it is told who asks and when,
+and what a name leads to is the content's business.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tftp.errors import ErrorCode, LocalError, MalformedPacket, ProtocolError
+from tftp.net.files import Sink, Source
+from tftp.protocol.options import Ceiling, Terms, grant
+from tftp.protocol.packets import RRQ, WRQ, Request, decode_request, encode_error, peek
+from tftp.protocol.receiver import Receiver
+from tftp.protocol.sender import Sender
+from tftp.protocol.transfer import Address, Timing
+from tftp.server.config import Limits
+from tftp.server.content import Content
+
+__all__ = ["Admitted", "Reading", "Refused", "Service", "Verdict", "Writing"]
+
+_MODES = ("octet", "netascii")
+
+
+@dataclass(slots=True, eq=False)
+class Reading:
+    """An RRQ that became a transfer, and the file to send."""
+
+    peer: Address
+    request: Request
+    datagram: bytes
+    started: float
+    transfer: Sender
+    file: Source
+
+    def drop(self) -> None:
+        """Gives the file back, for a transfer that never began."""
+        self.file.close()
+
+
+@dataclass(slots=True, eq=False)
+class Writing:
+    """A WRQ that became a transfer, and the place for its file."""
+
+    peer: Address
+    request: Request
+    datagram: bytes
+    started: float
+    transfer: Receiver
+    file: Sink
+
+    def drop(self) -> None:
+        """Leaves no trace of the file, for a transfer that never began."""
+        self.file.discard()
+
+
+Admitted = Reading | Writing
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request that gets an ERROR; `request` is None where it could not be read."""
+
+    request: Request | None
+    code: int
+    message: str
+
+    @property
+    def datagram(self) -> bytes:
+        """Returns the ERROR packet."""
+        return encode_error(self.code, self.message)
+
+
+class Verdict(Enum):
+    """Why a datagram on the listening port gets no answer of its own."""
+
+    NO_REQUEST = "not a request"
+    REPEATED = "a copy of a request whose transfer is running"
+    BUSY = "too many transfers"
+
+
+class Service:
+    """Decides on requests, and knows the newest transfer of each peer."""
+
+    def __init__(self, content: Content, limits: Limits, timing: Timing) -> None:
+        """Starts without transfers."""
+        self._content = content
+        self._limits = limits
+        self._timing = timing
+        self._newest: dict[Address, Admitted] = {}
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """Returns how many transfers live."""
+        return self._count
+
+    def decide(self, datagram: bytes, source: Address, now: float) -> Admitted | Refused | Verdict:
+        """Takes a datagram from the listening port."""
+        if len(datagram) < 2 or peek(datagram) not in (RRQ, WRQ):
+            return Verdict.NO_REQUEST
+        known = self._newest.get(source)
+        if known is not None and known.datagram == datagram and self._is_copy(known, now):
+            return Verdict.REPEATED
+        if self._count >= self._limits.transfers:
+            return Verdict.BUSY
+        if len(datagram) > self._limits.request:
+            return Refused(None, ErrorCode.ILLEGAL_OPERATION, "Request too long")
+        try:
+            request = decode_request(datagram)
+        except MalformedPacket as error:
+            return Refused(None, ErrorCode.ILLEGAL_OPERATION, str(error))
+        try:
+            admitted = self._admit(request, datagram, source, now)
+        except (LocalError, ProtocolError) as error:
+            return Refused(request, error.code, str(error))
+        if known is not None:
+            known.transfer.hush()
+        self._newest[source] = admitted
+        self._count += 1
+        return admitted
+
+    def newest(self, source: Address) -> Admitted | None:
+        """Returns the transfer that a peer began last, if it lives."""
+        return self._newest.get(source)
+
+    def release(self, admitted: Admitted) -> None:
+        """Forgets a transfer that is over."""
+        self._count -= 1
+        if self._newest.get(admitted.peer) is admitted:
+            del self._newest[admitted.peer]
+
+    def _is_copy(self, known: Admitted, now: float) -> bool:
+        """Tells whether the same octets from the same port mean the transfer that is running.
+
+        They do while it opens, and shortly after: the request that the client repeated
+        crossed our answer. Later they are a board that was reset and began anew.
+        """
+        transfer = known.transfer
+        recently = now - transfer.heard_at < self._limits.quiet_repeat
+        return transfer.deadline is not None and (transfer.opening or recently)
+
+    def _admit(self, request: Request, datagram: bytes, source: Address, now: float) -> Admitted:
+        if request.mode == "mail":
+            raise ProtocolError("Mail mode is obsolete and not supported")
+        if request.mode not in _MODES:
+            raise ProtocolError("Unknown mode")
+        if not request.filename:
+            raise ProtocolError("The file name is empty")
+        if request.opcode == RRQ:
+            return self._admit_read(request, datagram, source, now)
+        return self._admit_write(request, datagram, source, now)
+
+    def _admit_read(
+        self, request: Request, datagram: bytes, source: Address, now: float
+    ) -> Reading:
+        terms = self._grant(request, None)
+        # A sender goes back by a window at most, from the furthest block it has read.
+        keep = (terms.window + 1) * terms.block_size
+        netascii = request.mode == "netascii"
+        file = self._content.read(request.filename, netascii=netascii, keep=keep)
+        if file.size is not None:
+            terms = self._grant(request, file.size)
+        transfer = Sender.answering(source, terms, self._timing, now)
+        return Reading(source, request, datagram, now, transfer, file)
+
+    def _admit_write(
+        self, request: Request, datagram: bytes, source: Address, now: float
+    ) -> Writing:
+        terms = self._grant(request, None)
+        netascii = request.mode == "netascii"
+        file = self._content.write(request.filename, netascii=netascii, size=terms.size)
+        transfer = Receiver.answering(source, terms, self._timing, now)
+        return Writing(source, request, datagram, now, transfer, file)
+
+    def _grant(self, request: Request, size: int | None) -> Terms:
+        ceiling = Ceiling(self._limits.block_size, self._limits.window, size)
+        return grant(request.options, ceiling, reading=request.opcode == RRQ)

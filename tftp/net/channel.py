@@ -204,6 +204,9 @@ class Inbound(Channel):
     def readable(self, now: float) -> None:
         """Takes DATA, writes it, then answers; leaves the answer to `finished` at the end."""
         transfer, arena = self.transfer, self._scratch.arena
+        if self.finishing:
+            self.endpoint.receive_into(arena)  # the last ACK, when it may go, answers that too
+            return
         if transfer.terms.window > 1 and transfer.state is State.STREAMING:
             views = self._gather(arena, now)
         else:
@@ -218,8 +221,7 @@ class Inbound(Channel):
             except LocalError as error:
                 self.fail(error, now)
                 return
-        if not self.finishing:
-            self.flush(now)
+        self.flush(now)
 
     def _gather(self, arena: memoryview, now: float) -> list[memoryview]:
         """Takes arrivals side by side, so that a window is one write."""
@@ -254,7 +256,12 @@ class Inbound(Channel):
             self.flush(now)
 
     def flush(self, now: float) -> None:
-        """Sends ACKs; the same one only once, however many copies of a block came at a time."""
+        """Sends ACKs; the same one only once, however many copies of a block came at a time.
+
+        Not the last one before `finished`: it says that the file is there.
+        """
+        if self.finishing:
+            return
         last: bytes | None = None
         while (word := self.transfer.poll()) is not None:
             assert not isinstance(word, Burst), "a receiver has no blocks to send"

@@ -2,7 +2,8 @@
 
 Deadlines move on with nearly every packet, and hardly ever to an earlier time. So the
 heap keeps an old entry until it comes up, and only then looks at where the deadline
-is now: a packet costs one comparison, a timer O(log n). Must not know what expires.
+is now: a packet costs one comparison, a timer O(log n). Entries that lost their meaning
+go before they are the larger part. Must not know what expires.
 """
 
 import heapq
@@ -12,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 __all__ = ["Expiring", "Timers", "now"]
 
 NEVER = float("inf")
+FEW = 1024  # entries that are not worth looking through
 
 
 class Expiring(Protocol):
@@ -34,6 +36,11 @@ class Timers(Generic[T]):
         """Starts with none."""
         self._heap: list[tuple[float, int, T]] = []
         self._count = 0
+        self._enough = FEW
+
+    def __len__(self) -> int:
+        """Returns how many entries are kept, those included that mean nothing any more."""
+        return len(self._heap)
 
     def watch(self, item: T) -> None:
         """Takes note of the item's deadline; call it whenever that may have moved."""
@@ -42,6 +49,8 @@ class Timers(Generic[T]):
             item.alarm = deadline
             self._count += 1
             heapq.heappush(self._heap, (deadline, self._count, item))
+            if len(self._heap) > self._enough:
+                self._clean()
 
     def next(self) -> float | None:
         """Returns when `due` should be called; nothing is due before that."""
@@ -63,3 +72,18 @@ class Timers(Generic[T]):
             else:
                 self.watch(item)
         return items
+
+    def _clean(self) -> None:
+        """Drops what is over: a peer may end at once what was to be looked at in minutes."""
+        kept = []
+        for entry in self._heap:
+            alarm, _, item = entry
+            if alarm != item.alarm:
+                continue
+            if item.deadline is None:
+                item.alarm = NEVER
+            else:
+                kept.append(entry)
+        heapq.heapify(kept)
+        self._heap = kept
+        self._enough = max(FEW, 2 * len(kept))

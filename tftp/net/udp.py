@@ -15,17 +15,21 @@ import struct
 from collections.abc import Sequence
 from functools import lru_cache
 
+from tftp.protocol.packets import HEADER
 from tftp.protocol.transfer import Address
 
 __all__ = [
     "MAX_DATAGRAM",
+    "UPLOAD_BUFFER",
     "Endpoint",
     "bind_listener",
     "bind_transfer",
+    "buffer_for",
     "grow_buffer",
     "is_group",
     "max_segments",
     "path_mtu",
+    "receive_budget",
     "receive_request",
     "resolve",
     "send_from",
@@ -36,6 +40,9 @@ MAX_DATAGRAM = 65507
 
 LISTEN_BUFFER = 4 << 20
 """Asked for the listening socket: a thousand requests at once must all find room."""
+
+UPLOAD_BUFFER = 4 << 20
+"""Asked for a socket that receives windows: half a window lost is a window sent again."""
 
 # Linux's numbers, which the socket module does not name.
 SOL_UDP = 17
@@ -103,6 +110,8 @@ class Endpoint:
 
         Whatever else keeps it from leaving (no route, a firewall) is a lost packet to TFTP.
         """
+        if 0 < self._segment < len(data):
+            self._forgo_trains()  # blocks are so small that the kernel would cut an ERROR
         try:
             self.socket.sendto(data, to)
         except BlockingIOError:
@@ -199,6 +208,21 @@ def path_mtu(family: socket.AddressFamily, address: Address) -> tuple[int, Addre
             return trial.getsockopt(level, option), peer
         except OSError:
             return 1500 if family == socket.AF_INET else 1280, peer
+
+
+def receive_budget() -> int:
+    """Returns how large a receive buffer this process gets when it asks for UPLOAD_BUFFER."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+        return grow_buffer(trial, UPLOAD_BUFFER)
+
+
+def buffer_for(window: int, block_size: int) -> int:
+    """Returns the receive buffer that holds a window of single datagrams.
+
+    The kernel counts what it allocates, not what arrives: up to twice the octets, and more
+    for small datagrams.
+    """
+    return window * (2 * (block_size + HEADER.size) + 1024)
 
 
 def grow_buffer(sock: socket.socket, size: int) -> int:

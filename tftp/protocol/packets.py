@@ -10,7 +10,7 @@ Must not know about sockets, transfers or what an option means.
 
 import struct
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from tftp.errors import MalformedPacket
 
@@ -245,6 +245,8 @@ def describe(datagram: bytes | memoryview) -> str:
             return f"ERROR {code} {message!r}"
         case Oack(options):
             return " ".join(["OACK", *_spell(options)])
+        case _:
+            assert_never(packet)
 
 
 def _spell(options: Options) -> list[str]:

@@ -267,9 +267,7 @@ class Receiver(Transfer):
         return 3 * self._timing.floor if self.terms.window > 1 else self._timing.first
 
     def _hear_oack(self, oack: Oack, source: Address, now: float) -> None:
-        if self._asked is None:
-            return
-        if self.state is State.OPENING:
+        if self.state is State.OPENING and self._asked is not None:
             try:
                 self.terms = confirm(self._asked.options, oack.options)
             except OptionRefused as error:

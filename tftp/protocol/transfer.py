@@ -165,6 +165,7 @@ class Transfer:
         """Ends the transfer from this side; the peer gets an ERROR, once (RFC 1350 section 7)."""
         if self.state is State.DONE or self.state is State.FAILED:
             return
+        self._out.clear()  # above all an ACK of octets that could not be stored
         # Nobody has answered our request yet: there is no TID that an ERROR could go to.
         if not (self._requested and self.state is State.OPENING):
             self._tell(encode_error(code, message))
@@ -244,8 +245,10 @@ class Transfer:
             if rtt < self._rtt_min:
                 self._rtt_min = rtt
         if self.terms.timeout is None:
-            # srtt + 4 * rttvar, between the bounds
-            interval = self._rtt + 4 * self._rtt_variance
+            # srtt + 4 * rttvar, between the bounds; a steady peer leaves no variance at all,
+            # and then the first answer that is a little late must not cause a copy.
+            variance, least = self._rtt_variance, self._rtt / 8
+            interval = self._rtt + 4 * (variance if variance > least else least)
             floor = self._floor()
             self._interval = interval if interval > floor else floor
             if self._interval > self._timing.ceiling:
@@ -255,9 +258,7 @@ class Transfer:
         return self._timing.floor
 
     def _expects(self, source: Address) -> bool:
-        """Tells whether `source` may be the peer: before the first answer any port of its host."""
-        if source == self.peer:
-            return True
+        """Tells whether `source` may become the peer: until an answer, any port of its host."""
         return self._requested and self.state is State.OPENING and source[0] == self.peer[0]
 
     def _reject(self, datagram: bytes | memoryview, source: Address) -> None:

@@ -107,5 +107,9 @@ class Journal:
 
     def _write(self, level: int, report: Report) -> None:
         log.log(level, report)
-        if self._listener is not None:
+        if self._listener is None:
+            return
+        try:
             self._listener(report)
+        except Exception:  # whatever it is: it must not end the serving
+            log.exception("the listener for transfers failed")

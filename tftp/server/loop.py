@@ -6,12 +6,12 @@ runs in a few threads beside the loop, and only that. Whatever a datagram brings
 others are served on. Must not decide anything about requests: that is the service's.
 """
 
-import contextlib
 import errno
 import logging
 import os
 import select
 import socket
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +20,15 @@ from tftp.errors import LocalError
 from tftp.net.channel import Channel, Inbound, Outbound, Scratch
 from tftp.net.clock import NEVER, Timers
 from tftp.net.clock import now as clock
-from tftp.net.udp import bind_transfer, is_group, receive_request, send_from
+from tftp.net.udp import (
+    UPLOAD_BUFFER,
+    bind_transfer,
+    buffer_for,
+    grow_buffer,
+    is_group,
+    receive_request,
+    send_from,
+)
 from tftp.protocol.transfer import Address
 from tftp.server.config import Config
 from tftp.server.journal import Journal
@@ -32,6 +40,7 @@ REQUESTS_A_TURN = 256  # before the running transfers have their turn again
 EVENTS_A_TURN = 512
 SPIN = 0.0002  # seconds of looking before sleeping; a loopback answer takes a tenth of it
 SPIN_WITHIN = 0.001  # seconds: packets closer than this make looking worth its while
+LONGEST_WAIT = 3600.0  # seconds; epoll takes no number of them that is without end
 COMMITTERS = 4  # threads that wait for the disk
 
 
@@ -67,6 +76,7 @@ class Loop:
         self._scratch = Scratch()
         self._epoll = select.epoll()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._waking = threading.RLock()  # a signal may come while this very thread has it
         self._spins = False
         self._stops = 0
         self._end: float | None = None
@@ -83,16 +93,23 @@ class Loop:
         returns from `run`. `at_once` lets none end.
         """
         self._stops += 2 if at_once else 1
-        with contextlib.suppress(OSError):
-            os.eventfd_write(self._wake, 1)
+        self._rouse()
 
     def run(self) -> None:
         """Serves until stopped, then closes everything."""
         try:
             while not self._ended():
                 self._turn()
+            self._end = clock()
+            self._turn()  # what has arrived by now still counts: many a last ACK
         finally:
             self._close()
+
+    def _rouse(self) -> None:
+        """Has the loop look around; does nothing once it is closed and the number is another's."""
+        with self._waking:
+            if self._wake >= 0:
+                os.eventfd_write(self._wake, 1)
 
     def _ended(self) -> bool:
         if not self._stops:
@@ -155,7 +172,7 @@ class Loop:
         due = self._timers.next()
         if self._end is not None:
             due = self._end if due is None else min(due, self._end)
-        return None if due is None else max(0.0, due - clock())
+        return None if due is None else min(max(0.0, due - clock()), LONGEST_WAIT)
 
     def _serve(self, running: _Running, events: int) -> None:
         now = clock()
@@ -173,9 +190,11 @@ class Loop:
             self._commit(running, channel)
             return
         if running.admitted.transfer.outcome is not None:
+            over = channel.over
+            if over:
+                self._end_transfer(running)  # first: what is reported has left no trace
             self._report(running)
-            if channel.over:
-                self._end_transfer(running)
+            if over:
                 return
         if channel.blocked is not running.waits_to_write:
             running.waits_to_write = channel.blocked
@@ -193,8 +212,7 @@ class Loop:
 
         def commit() -> None:
             self._committed.append((running, channel.finish()))
-            with contextlib.suppress(OSError):
-                os.eventfd_write(self._wake, 1)
+            self._rouse()
 
         self._committers.submit(commit)
 
@@ -233,6 +251,8 @@ class Loop:
                 self._repeat(source, now)
             case Verdict.BUSY:
                 self._journal.busy(source, "as many transfers as allowed are running", now)
+            case Verdict.SHORT:
+                self._journal.busy(source, verdict.value, now)
             case Verdict.NO_REQUEST:
                 pass
 
@@ -250,8 +270,11 @@ class Loop:
         if isinstance(admitted, Reading):
             channel = Outbound(admitted.transfer, endpoint, admitted.file, self._scratch)
         else:
-            if admitted.transfer.terms.window > 1:
+            terms = admitted.transfer.terms
+            if terms.window > 1:
                 endpoint.group_arrivals()
+                wanted = 2 * buffer_for(terms.window, terms.block_size)
+                grow_buffer(endpoint.socket, min(wanted, UPLOAD_BUFFER))
             channel = Inbound(admitted.transfer, endpoint, admitted.file, self._scratch)
         running = _Running(admitted, channel)
         self._running[endpoint.fileno()] = self._of[admitted] = running
@@ -305,8 +328,10 @@ class Loop:
         for running in list(self._running.values()):
             if running.admitted.transfer.outcome is None:
                 running.channel.fail(LocalError("The server is shutting down"), now)
-            self._report(running)
             self._end_transfer(running)
+            self._report(running)
         self._close_listeners()
         self._epoll.close()
-        os.close(self._wake)
+        with self._waking:
+            os.close(self._wake)
+            self._wake = -1

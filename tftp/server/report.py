@@ -7,7 +7,7 @@ they are quoted and no control character gets through. Must not know where lines
 from dataclasses import dataclass
 
 from tftp.errors import ErrorCode
-from tftp.protocol.packets import RRQ, Options, Request
+from tftp.protocol.packets import RRQ, Options
 from tftp.protocol.receiver import Receiver
 from tftp.protocol.sender import Sender
 from tftp.protocol.transfer import Address, Ending, Outcome

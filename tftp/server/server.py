@@ -14,7 +14,7 @@ from typing import Self
 
 from tftp.errors import LocalError
 from tftp.net.root import Root
-from tftp.net.udp import bind_listener, resolve
+from tftp.net.udp import bind_listener, receive_budget, resolve
 from tftp.protocol.transfer import Address
 from tftp.server.config import Config, Upload
 from tftp.server.content import Folder
@@ -27,6 +27,8 @@ __all__ = ["EVERYWHERE", "Server"]
 
 EVERYWHERE = ("0.0.0.0", "::")
 """All addresses of the machine, IPv4 and IPv6."""
+
+FREE_PORTS = 20  # tried before giving up on one that is free for all addresses
 
 # What a machine without IPv6 says when it is asked for all IPv6 addresses.
 _NO_FAMILY = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT}
@@ -65,6 +67,7 @@ class Server:
         self._config = config or Config(upload=Upload(upload))
         self._journal = journal or Journal(listener=on_transfer)
         self._root: Root | None = None
+        self._service: Service | None = None
         self._loop: Loop | None = None
         self._thread: threading.Thread | None = None
         self.addresses: list[Address] = []
@@ -101,13 +104,16 @@ class Server:
         self.addresses = [sock.getsockname() for sock in listeners]
         config = self._config
         content = Folder(root, config.upload, config.limits.upload)
-        service = Service(content, config.limits, config.timing)
-        self._loop = Loop(listeners, service, config, self._journal)
+        self._service = Service(content, config.limits, config.timing)
+        self._loop = Loop(listeners, self._service, config, self._journal)
 
     def serve(self) -> None:
         """Serves in this thread until `stop`, after `open`."""
         assert self._loop is not None, "open comes first"
+        assert self._service is not None, "open comes first"
         assert self._root is not None, "open comes first"
+        # Asked only now: privileges may have been dropped since `open`.
+        self._service.receive_budget = receive_budget()
         try:
             self._loop.run()
         finally:
@@ -139,7 +145,19 @@ class Server:
         self.stop(at_once=True)
 
     def _listen(self) -> list[socket.socket]:
-        """Binds a socket for each host; all get the same port."""
+        """Binds a socket for each host; all get the same port.
+
+        Where any port will do, one that is free for IPv4 may be taken for IPv6.
+        """
+        for _ in range(0 if self._port else FREE_PORTS):
+            try:
+                return self._bind_all()
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+        return self._bind_all()
+
+    def _bind_all(self) -> list[socket.socket]:
         listeners: list[socket.socket] = []
         port = self._port
         try:

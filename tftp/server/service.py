@@ -6,11 +6,13 @@ answering each other. Must not know about sockets or clocks: it is told who asks
 and what a name leads to is the content's business.
 """
 
+import errno
 from dataclasses import dataclass
 from enum import Enum
 
 from tftp.errors import ErrorCode, LocalError, MalformedPacket, ProtocolError
 from tftp.net.files import Sink, Source
+from tftp.net.udp import UPLOAD_BUFFER, buffer_for
 from tftp.protocol.options import Ceiling, Terms, grant
 from tftp.protocol.packets import RRQ, WRQ, Request, decode_request, encode_error, peek
 from tftp.protocol.receiver import Receiver
@@ -22,6 +24,9 @@ from tftp.server.content import Content
 __all__ = ["Admitted", "Reading", "Refused", "Service", "Verdict", "Writing"]
 
 _MODES = ("octet", "netascii")
+
+# Of our own, and soon over: silence, so that the client asks again.
+_SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +84,7 @@ class Verdict(Enum):
     NO_REQUEST = "not a request"
     REPEATED = "a copy of a request whose transfer is running"
     BUSY = "too many transfers"
+    SHORT = "no descriptor or no memory is left"
 
 
 class Service:
@@ -89,6 +95,8 @@ class Service:
         self._content = content
         self._limits = limits
         self._timing = timing
+        self.receive_budget = UPLOAD_BUFFER
+        """The receive buffer, in octets, that a socket may get: it bounds windows of uploads."""
         self._newest: dict[Address, Admitted] = {}
         self._count = 0
 
@@ -115,6 +123,8 @@ class Service:
         try:
             admitted = self._admit(request, datagram, source, now)
         except (LocalError, ProtocolError) as error:
+            if _is_shortage(error):
+                return Verdict.SHORT
             return Refused(request, error.code, str(error))
         if known is not None:
             known.transfer.hush()
@@ -170,11 +180,19 @@ class Service:
         self, request: Request, datagram: bytes, source: Address, now: float
     ) -> Writing:
         terms = self._grant(request, None)
+        if terms.window > 1:
+            room = max(1, self.receive_budget // buffer_for(1, terms.block_size))
+            terms = self._grant(request, None, window=min(room, self._limits.window))
         netascii = request.mode == "netascii"
         file = self._content.write(request.filename, netascii=netascii, size=terms.size)
         transfer = Receiver.answering(source, terms, self._timing, now)
         return Writing(source, request, datagram, now, transfer, file)
 
-    def _grant(self, request: Request, size: int | None) -> Terms:
-        ceiling = Ceiling(self._limits.block_size, self._limits.window, size)
+    def _grant(self, request: Request, size: int | None, window: int | None = None) -> Terms:
+        ceiling = Ceiling(self._limits.block_size, window or self._limits.window, size)
         return grant(request.options, ceiling, reading=request.opcode == RRQ)
+
+
+def _is_shortage(error: Exception) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _SHORTAGES

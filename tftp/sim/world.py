@@ -54,6 +54,7 @@ class Conversation:
         )
         self._events: list[Event] = []
         self._count = 0
+        self._met = False
 
     def run(self, limit: float = 3600.0, steps: int = 2_000_000) -> None:
         """Runs until both ends are over. Raises AssertionError when that takes too long."""
@@ -127,8 +128,10 @@ class Conversation:
 
     def _deliver(self, target: Transfer, data: bytes, source: Address) -> None:
         if peek(data) in (RRQ, WRQ):
-            # The side that answers has stood there from the start: this one is a copy.
-            target.ask_again(self.now)
+            # The side that answers has stood there from the start: the first one made it.
+            if self._met:
+                target.ask_again(self.now)
+            self._met = True
         elif target is self.receiver:
             payload = self.receiver.receive(data, source, self.now)
             if payload is not None:

@@ -87,7 +87,7 @@ class Client:
         family: socket.AddressFamily = socket.AF_UNSPEC,
         local_address: str = "",
         local_ports: range | None = None,
-        linger: float = 6.0,
+        linger: float = 9.0,
     ) -> None:
         if not 1 <= port <= 65535:
             raise ValueError(f"port must be from 1 to 65535, not {port}")

@@ -75,8 +75,8 @@ class Timing(NamedTuple):
     """Where doubling stops."""
     retries: int = 5
     """Repeats of the first flight before giving up. Patience is the time that they take."""
-    dally: float = 6.0
-    """How long a receiver stays after its last ACK; senders wait up to 5 s and ask again."""
+    dally: float = 9.0
+    """How long a receiver stays after its last ACK: longer than any sender waits to ask again."""
 
     @property
     def patience(self) -> float:

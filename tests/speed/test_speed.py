@@ -36,8 +36,7 @@ def pair(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[lis
     peers = {peer.name: peer for peer in SERVERS}
     running: list[Running] = []
     try:
-        for name in NAMES:
-            running.append(Running(peers[name], "127.0.0.1", shelf, folder))
+        running.extend(Running(peers[name], "127.0.0.1", shelf, folder) for name in NAMES)
         yield running
     finally:
         for server in running:

@@ -15,6 +15,8 @@ from tftp.server.service import Admitted, Refused
 
 __all__ = ["Report", "escaped", "of_refusal", "of_transfer", "shown", "spelled"]
 
+MAX_TEXT = 200  # characters of a peer's own words; a datagram has room for 65,000
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -150,7 +152,8 @@ def _words(outcome: Outcome) -> str:
         case Ending.UNCONFIRMED:
             return "done, but the last ACK is missing"
         case Ending.PEER_ERROR:
-            return f"the peer ended it with error {outcome.code}, {shown(outcome.message)}"
+            text = shown(outcome.message[:MAX_TEXT])
+            return f"the peer ended it with error {outcome.code}, {text}"
         case Ending.TIMEOUT:
             return "failed, the peer stopped answering"
         case Ending.SUPERSEDED:

@@ -7,6 +7,7 @@ Must not know how anything is served.
 import errno
 import json
 import logging
+import math
 import os
 import pwd
 import resource
@@ -65,6 +66,13 @@ def _parse_size(text: str) -> int:
     return int(digits) * (factor or 1)
 
 
+def _check_number(value: float) -> float:
+    """Refuses `nan`, which is not below any minimum."""
+    if math.isnan(value):
+        raise typer.BadParameter("a number is needed")
+    return value
+
+
 def _parse_ports(text: str) -> range:
     """Reads `A-B`."""
     first, _, last = text.partition("-")
@@ -75,7 +83,7 @@ def _parse_ports(text: str) -> range:
 
 @app.command()
 def serve(
-    root: Annotated[Path, typer.Argument(help="The folder to serve.")] = Path(),
+    root: Annotated[Path, typer.Argument(metavar="[ROOT]", help="The folder to serve.")] = Path(),
     port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="UDP port.")] = 69,
     host: Annotated[
         list[str] | None,
@@ -93,7 +101,10 @@ def serve(
         int, typer.Option(min=1, max=65535, help="Largest window granted, in blocks.")
     ] = LIMITS.window,
     timeout: Annotated[
-        float, typer.Option(min=0.1, max=60, help="Seconds before the first repeat.")
+        float,
+        typer.Option(
+            min=0.1, max=60, callback=_check_number, help="Seconds before the first repeat."
+        ),
     ] = TIMING.first,
     retries: Annotated[
         int, typer.Option(min=1, max=50, help="Repeats before giving up on a silent peer.")
@@ -112,7 +123,12 @@ def serve(
         str | None, typer.Option(help="User to become once the port is open (as root).")
     ] = None,
     drain: Annotated[
-        float, typer.Option(min=0, help="Seconds for running transfers to end when stopped.")
+        float,
+        typer.Option(
+            min=0,
+            callback=_check_number,
+            help="Seconds for running transfers to end when stopped.",
+        ),
     ] = Config().drain,
     log_format: Annotated[str, typer.Option(help="text or json.", metavar="text|json")] = "text",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log requests too.")] = False,
@@ -124,7 +140,9 @@ def serve(
     """Serve the files of ROOT (default: here) over TFTP until stopped."""
     if log_format not in ("text", "json"):
         raise typer.BadParameter("--log-format is text or json")
-    _set_up_log(log_format, logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO)
+    _set_up_log(
+        log_format, logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    )
     config = Config(
         upload=upload,
         limits=Limits(

@@ -82,6 +82,7 @@ class Loop:
         self._end: float | None = None
         self._committed: deque[tuple[_Running, LocalError | None]] = deque()
         self._committers: ThreadPoolExecutor | None = None
+        self._has_committer = False
         self._epoll.register(self._wake, select.EPOLLIN)
         for fd in self._listeners:
             self._epoll.register(fd, select.EPOLLIN)
@@ -214,7 +215,13 @@ class Loop:
             self._committed.append((running, channel.finish()))
             self._rouse()
 
-        self._committers.submit(commit)
+        try:
+            self._committers.submit(commit)
+            self._has_committer = True
+        except RuntimeError:  # no thread is to be had
+            if not self._has_committer:
+                self._committers = None  # with what it has queued
+                commit()
 
     def _take_committed(self) -> None:
         while self._committed:
@@ -248,7 +255,8 @@ class Loop:
                 send_from(listener, verdict.datagram, source, local)
                 self._journal.refused(verdict, source)
             case Verdict.REPEATED:
-                self._repeat(source, now)
+                if self._repeat(source, now):
+                    self._answer(listener, datagram, source, local)
             case Verdict.BUSY:
                 self._journal.busy(source, "as many transfers as allowed are running", now)
             case Verdict.SHORT:
@@ -292,14 +300,21 @@ class Loop:
             reason = os.strerror(error.errno or 0)
         self._journal.busy(admitted.peer, reason, clock())
 
-    def _repeat(self, source: Address, now: float) -> None:
-        """Takes a request again whose transfer runs: its first flight may have been lost."""
+    def _repeat(self, source: Address, now: float) -> bool:
+        """Takes a request again whose transfer runs: its first flight may have been lost.
+
+        What the peer said before it counts before it: returns whether that was the end of
+        the transfer, which makes the request a new one.
+        """
         admitted = self._service.newest(source)
         running = self._of.get(admitted) if admitted is not None else None
-        if running is not None:
-            running.admitted.transfer.ask_again(now)
-            running.channel.flush(now)
-            self._after(running)
+        if running is None:
+            return False
+        running.channel.readable(now)
+        running.admitted.transfer.ask_again(now)
+        running.channel.flush(now)
+        self._after(running)
+        return running.admitted not in self._of
 
     def _end_transfer(self, running: _Running) -> None:
         fd = running.channel.endpoint.fileno()

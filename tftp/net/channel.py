@@ -9,6 +9,7 @@ Must not know who waits for the socket, or why the transfer was allowed.
 
 from tftp.errors import LocalError
 from tftp.net.files import Sink, Source
+from tftp.net.sealed import Cache
 from tftp.net.udp import MAX_DATAGRAM, Endpoint
 from tftp.protocol.receiver import Receiver
 from tftp.protocol.sender import Sender
@@ -26,8 +27,9 @@ MAX_ARRIVALS = 64  # datagrams taken from one socket before the others have thei
 class Scratch:
     """Buffers that all channels of one thread share; each use ends before the next begins."""
 
-    def __init__(self) -> None:
-        """Makes the arena; trains come when they are needed."""
+    def __init__(self, cache: int = 0) -> None:
+        """Makes the arena; trains come when they are needed. `cache` is in octets."""
+        self.cache = Cache(cache)
         self.arena = memoryview(bytearray(ARENA))
         self._trains: dict[int, Train] = {}
 

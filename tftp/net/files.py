@@ -9,6 +9,7 @@ Must not know about packets, blocks, names or policies (`upload` has the sink wi
 
 import os
 import select
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from typing import IO, Protocol, Self, TypeVar
 
 from tftp.errors import FileChanged
 from tftp.net.refusal import refusal
+from tftp.net.sealed import Identity
 from tftp.protocol.netascii import Decoder, Encoder
 
 __all__ = [
@@ -36,6 +38,9 @@ __all__ = [
 Writable = bytearray | memoryview
 Readable = bytes | bytearray | memoryview
 _View = TypeVar("_View", bound=Readable)
+
+# Two changes of a file within one tick of the kernel's clock bear the same time.
+_SETTLED = 2_000_000_000
 
 # The kernel takes no more buffers than this in one call (IOV_MAX).
 _IOV_MAX = os.sysconf("SC_IOV_MAX")
@@ -97,15 +102,20 @@ class FileSource(_Closing):
     FileChanged, since the octets that were promised are gone.
     """
 
-    __slots__ = ("_file", "size")
+    __slots__ = ("_file", "identity", "size")
 
     def __init__(self, file: int) -> None:
         self._file = file
         try:
-            self.size = os.fstat(file).st_size
+            status = os.fstat(file)
         except OSError as error:
             self.close()
             raise refusal(error) from error
+        self.size = status.st_size
+        self.identity: Identity | None = None
+        """What tells this content from any other; None while it may change unnoticed."""
+        if time.time_ns() - status.st_mtime_ns > _SETTLED:
+            self.identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
     def read_into(self, buffers: Sequence[Writable], offset: int) -> int:
         """Reads with one `preadv` as a rule."""

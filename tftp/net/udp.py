@@ -82,18 +82,22 @@ def max_segments() -> int:
 
 
 class Endpoint:
-    """An unconnected, non-blocking UDP socket that one transfer owns.
+    """A non-blocking UDP socket that one transfer owns.
 
     Unconnected, so that a stranger is heard and can be told so (RFC 1350 section 4); a
-    connected socket would leave that to the kernel, which knows ICMP only.
+    connected socket alone would leave that to the kernel, which knows ICMP only. `connect`
+    adds a connected one on the same port: the kernel hands it all that the peer sends,
+    at a lower cost, and the first one is left for strangers.
     """
 
-    __slots__ = ("_grouped", "_segment", "socket")
+    __slots__ = ("_grouped", "_segment", "fast", "socket")
 
     def __init__(self, sock: socket.socket) -> None:
         """Takes ownership of a bound socket."""
         sock.setblocking(False)
         self.socket = sock
+        self.fast: socket.socket | None = None
+        """The connected socket, once there is one."""
         self._segment = 0
         self._grouped = False
 
@@ -102,8 +106,33 @@ class Endpoint:
         return self.socket.fileno()
 
     def close(self) -> None:
-        """Closes the socket."""
+        """Closes the socket, or both."""
         self.socket.close()
+        if self.fast is not None:
+            self.fast.close()
+
+    def connect(self, peer: Address) -> bool:
+        """Adds a connected socket for the peer; False where the system does not have it.
+
+        Both may share the port only while they are being bound, so that no other socket
+        ever gets it.
+        """
+        fast = socket.socket(self.socket.family, socket.SOCK_DGRAM)
+        try:
+            fast.setblocking(False)
+            for sock in (self.socket, fast):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            fast.bind(self.socket.getsockname())
+            fast.connect(peer)
+        except OSError:
+            fast.close()
+            return False
+        finally:
+            for sock in (self.socket, fast):
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        self.fast = fast
+        return True
 
     def send(self, data: bytes | memoryview, to: Address) -> bool:
         """Sends one datagram; False when it should be tried again once the socket is writable.

@@ -37,6 +37,10 @@ class Limits:
     """Blocks granted at most. It bounds the burst that a peer can ask for with one ACK."""
     upload: int | None = None
     """Octets of one uploaded file; None leaves it to the disk."""
+    cache: int = 16 << 20
+    """Octets of packets that transfers of one file share."""
+    connected: int = 2000
+    """Transfers that get a second, connected socket; beyond, descriptors are dearer."""
     quiet_repeat: float = 1.0
     """For so long after its last progress a transfer is not replaced by the same request:
     a copy that was late in the network must not end what it began."""

@@ -20,6 +20,7 @@ from tftp.errors import LocalError
 from tftp.net.channel import Channel, Inbound, Outbound, Scratch
 from tftp.net.clock import NEVER, Timers
 from tftp.net.clock import now as clock
+from tftp.net.lockstep import LockStep
 from tftp.net.udp import (
     UPLOAD_BUFFER,
     bind_transfer,
@@ -71,9 +72,10 @@ class Loop:
         self._config = config
         self._journal = journal
         self._running: dict[int, _Running] = {}
+        self._connected: dict[int, tuple[LockStep, _Running]] = {}
         self._of: dict[Admitted, _Running] = {}
         self._timers: Timers[_Running] = Timers()
-        self._scratch = Scratch()
+        self._scratch = Scratch(config.limits.cache)
         self._epoll = select.epoll()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._waking = threading.RLock()  # a signal may come while this very thread has it
@@ -137,7 +139,12 @@ class Loop:
 
     def _turn(self) -> None:
         """Waits for something to happen, and does what follows from it."""
+        connected = self._connected
         for fd, events in self._events():
+            pair = connected.get(fd)
+            if pair is not None:
+                self._step(*pair)
+                continue
             running = self._running.get(fd)
             if running is not None:
                 self._serve(running, events)
@@ -175,6 +182,15 @@ class Loop:
             due = self._end if due is None else min(due, self._end)
         return None if due is None else min(max(0.0, due - clock()), LONGEST_WAIT)
 
+    def _step(self, channel: LockStep, running: _Running) -> None:
+        """Serves a connected transfer: nearly always an ACK in, a block out, and no more."""
+        if not channel.step(clock()):
+            self._after(running)
+        else:
+            deadline = channel.transfer.deadline
+            if deadline is not None and deadline < running.alarm:
+                self._timers.watch(running)
+
     def _serve(self, running: _Running, events: int) -> None:
         now = clock()
         channel = running.channel
@@ -183,6 +199,18 @@ class Loop:
         if events & select.EPOLLOUT:
             channel.flush(now)
         self._after(running)
+        if isinstance(channel, LockStep) and channel.wants_connection and not channel.over:
+            self._connect(running, channel)
+
+    def _connect(self, running: _Running, channel: LockStep) -> None:
+        """Gives a transfer that has got going a connected socket, if there are enough."""
+        endpoint = channel.endpoint
+        if len(self._connected) >= self._config.limits.connected:
+            return
+        if endpoint.connect(channel.transfer.peer):
+            assert endpoint.fast is not None, "connect has made it"
+            self._connected[endpoint.fast.fileno()] = channel, running
+            self._epoll.register(endpoint.fast.fileno(), select.EPOLLIN)
 
     def _after(self, running: _Running) -> None:
         """Looks at a transfer after an input: whether it is over or blocked, and when it is due."""
@@ -276,7 +304,8 @@ class Loop:
             return
         channel: Channel
         if isinstance(admitted, Reading):
-            channel = Outbound(admitted.transfer, endpoint, admitted.file, self._scratch)
+            kind = LockStep if admitted.transfer.terms.window == 1 else Outbound
+            channel = kind(admitted.transfer, endpoint, admitted.file, self._scratch)
         else:
             terms = admitted.transfer.terms
             if terms.window > 1:
@@ -320,6 +349,10 @@ class Loop:
         fd = running.channel.endpoint.fileno()
         self._epoll.unregister(fd)
         del self._running[fd], self._of[running.admitted]
+        fast = running.channel.endpoint.fast
+        if fast is not None:
+            self._epoll.unregister(fast.fileno())
+            del self._connected[fast.fileno()]
         running.channel.close()
         self._service.release(running.admitted)
 

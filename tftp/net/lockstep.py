@@ -1,0 +1,88 @@
+"""The shortest way from an ACK to the next block (RFC 1350 section 2).
+
+In lock-step a client waits for each block, and a server for many of them spends its time
+on small packets. Once such a transfer has got going it gets a connected socket, takes ACKs
+with one call into the core, and sends packets that the transfers of one file share. Whatever
+is out of the ordinary goes the way of `Outbound`. Must not know who waits for the sockets.
+"""
+
+from tftp.errors import LocalError
+from tftp.net.channel import Outbound, Scratch
+from tftp.net.files import FileSource, Source
+from tftp.net.sealed import Shared
+from tftp.net.udp import Endpoint
+from tftp.protocol.sender import Sender
+
+__all__ = ["LockStep"]
+
+CONNECT_AFTER = 16  # blocks: a shorter transfer is over before a second socket pays
+
+
+class LockStep(Outbound):
+    """Sends a source with a window of one."""
+
+    __slots__ = ("_shared",)
+
+    def __init__(
+        self, sender: Sender, endpoint: Endpoint, source: Source, scratch: Scratch
+    ) -> None:
+        """Takes ownership of endpoint and source. `flush` starts it."""
+        super().__init__(sender, endpoint, source, scratch)
+        self._shared: Shared | None = None
+        if isinstance(source, FileSource) and source.identity and not sender.terms.rollover:
+            self._shared = scratch.cache.join(source.identity, sender.terms.block_size)
+
+    @property
+    def wants_connection(self) -> bool:
+        """Whether it has run for long enough that `connect` pays."""
+        return self.endpoint.fast is None and self.transfer.sent_blocks == CONNECT_AFTER
+
+    def step(self, now: float) -> bool:
+        """Takes what the connected socket has; True when that was an ACK and is answered.
+
+        False: look at the transfer as after any other input.
+        """
+        transfer, fast, arena = self.transfer, self.endpoint.fast, self._scratch.arena
+        assert fast is not None, "step comes after connect"
+        try:
+            size = fast.recv_into(arena)
+            block = transfer.step(arena, now) if size >= 4 else 0
+            if not block:
+                transfer.receive(arena[:size], transfer.peer, now)
+                self.flush(now)
+                return False
+            packet = self._packet(block)
+            fast.send(packet)
+        except BlockingIOError:
+            self.blocked = transfer.poll() is not None  # a block that is named goes out later
+            return not self.blocked
+        except LocalError as error:
+            self.fail(error, now)
+            return False
+        except OSError:
+            return True  # an ICMP error of an earlier block, or a block lost; the timer decides
+        transfer.stepped(block, len(packet) - 4, now)
+        return True
+
+    def _packet(self, block: int) -> bytes | memoryview:
+        """Returns a block ready to go, read only if nobody has kept it. Raises LocalError."""
+        shared = self._shared
+        if shared is not None and (packet := shared.packets.get(block)) is not None:
+            return packet
+        block_size = self.transfer.terms.block_size
+        train = self._scratch.train(block_size, 1)
+        size = self.source.read_into(train.slots[:1], (block - 1) * block_size)
+        train.stamp(block, 1)
+        view = train.view[: 4 + size]
+        if shared is None or shared.users < 2:
+            return view
+        kept = bytes(view)
+        self._scratch.cache.keep(shared, block, kept)
+        return kept
+
+    def close(self) -> None:
+        """Gives back socket, file and share."""
+        super().close()
+        if self._shared is not None:
+            self._scratch.cache.leave(self._shared)
+            self._shared = None

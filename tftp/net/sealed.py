@@ -53,7 +53,7 @@ class Cache:
 
     def keep(self, shared: Shared, block: int, packet: bytes) -> None:
         """Keeps a packet; the oldest ones make room."""
-        if len(packet) > self._limit:
+        if len(packet) > self._limit or block in shared.packets:
             return
         shared.packets[block] = packet
         self._order.append((shared, block))

@@ -51,7 +51,12 @@ class LockStep(Outbound):
                 transfer.receive(arena[:size], transfer.peer, now)
                 self.flush(now)
                 return False
-            packet = self._packet(block)
+            shared = self._shared
+            packet: bytes | memoryview | None = None
+            if shared is not None:
+                packet = shared.packets.get(block)
+            if packet is None:
+                packet = self._seal(block)
             fast.send(packet)
         except BlockingIOError:
             self.blocked = transfer.poll() is not None  # a block that is named goes out later
@@ -64,16 +69,14 @@ class LockStep(Outbound):
         transfer.stepped(block, len(packet) - 4, now)
         return True
 
-    def _packet(self, block: int) -> bytes | memoryview:
-        """Returns a block ready to go, read only if nobody has kept it. Raises LocalError."""
-        shared = self._shared
-        if shared is not None and (packet := shared.packets.get(block)) is not None:
-            return packet
+    def _seal(self, block: int) -> bytes | memoryview:
+        """Reads and stamps a block. Raises LocalError."""
         block_size = self.transfer.terms.block_size
         train = self._scratch.train(block_size, 1)
         size = self.source.read_into(train.slots[:1], (block - 1) * block_size)
         train.stamp(block, 1)
         view = train.view[: 4 + size]
+        shared = self._shared
         if shared is None or shared.users < 2:
             return view
         kept = bytes(view)

@@ -6,6 +6,7 @@ An ACK that is old, or repeated in lock-step, never causes DATA: only the timer 
 sender back to the block behind it, once. Must not know what a file is.
 """
 
+import struct
 from typing import Self
 
 from tftp.errors import ErrorCode, OptionRefused
@@ -32,12 +33,17 @@ MAX_NEEDLESS_REWINDS = 2
 # In lock-step every block could give a round trip; one in so many is enough.
 SAMPLE_EVERY = 8
 
+# Opcode and block as one number: the ACK that `step` takes, while it may take any.
+_WORD = struct.Struct("!I")
+NOT_STEPPING = -1
+
 
 class Sender(Transfer):
     """Sends the blocks of one file. `base` is the last block acknowledged, `next` goes out next."""
 
     __slots__ = (
         "_asked",
+        "_awaited",
         "_base",
         "_highest",
         "_last",
@@ -57,6 +63,7 @@ class Sender(Transfer):
         """Use `answering` or `requesting`."""
         super().__init__(peer, terms, opening, timing, now)
         self._asked: Request | None = None
+        self._awaited = NOT_STEPPING
         self._base = 0
         self._next = 1
         self._highest = 0
@@ -97,6 +104,7 @@ class Sender(Transfer):
 
     def receive(self, datagram: bytes | memoryview, source: Address, now: float) -> None:
         """Takes one datagram from anybody."""
+        self._awaited = NOT_STEPPING
         if source != self.peer and not self._expects(source):
             self._reject(datagram, source)
         elif self.state is State.DONE or self.state is State.FAILED:
@@ -154,49 +162,58 @@ class Sender(Transfer):
             self._size = burst.offset + payload_bytes
         self._flight_at = now
         self.deadline = now + self._interval
+        if self._steps and self.state is State.STREAMING and end == self._highest != self._last:
+            self._awaited = ACK << 16 | end & 0xFFFF
+
+    @property
+    def _steps(self) -> bool:
+        """Whether this is lock-step whose block numbers are plain."""
+        return self.terms.window == 1 and not self.terms.rollover
 
     def step(self, datagram: bytes | memoryview, now: float) -> int:
         """Takes an ACK of the peer's and names the block to send next, in one step.
 
         For lock-step in full flow, where `receive` and `poll` would say the same at three
-        times the cost. Returns 0, and has done nothing, for whatever is not that: another
-        packet, the last block, a block that went out twice, other output. The datagram
-        has 4 octets or more and is from `peer`; a block named is committed by `stepped`.
+        times the cost. Returns 0, and has done nothing, for whatever is not the ACK that
+        is awaited there. The datagram has 4 octets or more and is from `peer`; a block
+        named is committed by `stepped`.
         """
-        opcode, number = HEADER.unpack_from(datagram)
-        base = self._next - 1
-        if (
-            opcode != ACK
-            or number != base & 0xFFFF
-            or base != self._base + 1
-            or base != self._highest
-            or base == self._last
-            or self._out
-            or self.terms.window != 1
-            or self.terms.rollover
-            or self.state is not State.STREAMING
-        ):
+        if _WORD.unpack_from(datagram)[0] != self._awaited or self._out:
             return 0
-        self._base = base
+        self._base = base = self._highest
         self._progress_at = now
-        self._hushed = False
         if self._timed_at is not None and base >= self._timed_block:
             self._measure(now - self._timed_at)
             self._timed_at = None
-        self._untimed = False
         self.deadline = now + self._interval
         return base + 1
 
     def stepped(self, block: int, payload_bytes: int, now: float) -> None:
         """Commits the block that `step` named; a short one is the end, as in `sent`."""
         if payload_bytes < self.terms.block_size:
+            self._awaited = NOT_STEPPING
             self.sent(Burst(block, 1, (block - 1) * self.terms.block_size), payload_bytes, now)
             return
         self._highest = block
         self._next = block + 1
+        self._awaited = ACK << 16 | block & 0xFFFF
         if self._timed_at is None and not block % SAMPLE_EVERY:
             self._timed_at, self._timed_block = now, block
-        self._flight_at = now
+
+    def expire(self, now: float) -> None:
+        """Takes the time; does nothing before `deadline`."""
+        self._awaited = NOT_STEPPING
+        super().expire(now)
+
+    def abort(self, code: int, message: str) -> None:
+        """Ends the transfer from this side; the peer gets an ERROR, once (RFC 1350 section 7)."""
+        self._awaited = NOT_STEPPING
+        super().abort(code, message)
+
+    def hush(self) -> None:
+        """Speaks from now on only when spoken to: the peer has begun another transfer."""
+        self._awaited = NOT_STEPPING
+        super().hush()
 
     def _acknowledge(self, number: int, source: Address, now: float) -> None:
         if self.state is State.OPENING and self._opening is not None:

@@ -140,14 +140,21 @@ class Loop:
     def _turn(self) -> None:
         """Waits for something to happen, and does what follows from it."""
         connected = self._connected
-        for fd, events in self._events():
+        ready = self._events()
+        now = clock()
+        for fd, events in ready:
             pair = connected.get(fd)
             if pair is not None:
-                self._step(*pair)
+                # Nearly always an ACK in, a block out, and no more to look at.
+                channel, running = pair
+                if not channel.step(now):
+                    self._after(running)
+                elif (due := channel.transfer.deadline) is not None and due < running.alarm:
+                    self._timers.watch(running)
                 continue
-            running = self._running.get(fd)
-            if running is not None:
-                self._serve(running, events)
+            other = self._running.get(fd)
+            if other is not None:
+                self._serve(other, events)
             elif fd in self._listeners:
                 self._answer_requests(self._listeners[fd])
             elif fd == self._wake:
@@ -181,15 +188,6 @@ class Loop:
         if self._end is not None:
             due = self._end if due is None else min(due, self._end)
         return None if due is None else min(max(0.0, due - clock()), LONGEST_WAIT)
-
-    def _step(self, channel: LockStep, running: _Running) -> None:
-        """Serves a connected transfer: nearly always an ACK in, a block out, and no more."""
-        if not channel.step(clock()):
-            self._after(running)
-        else:
-            deadline = channel.transfer.deadline
-            if deadline is not None and deadline < running.alarm:
-                self._timers.watch(running)
 
     def _serve(self, running: _Running, events: int) -> None:
         now = clock()

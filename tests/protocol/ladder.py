@@ -23,7 +23,7 @@ from tftp.protocol.sender import Sender
 from tftp.protocol.states import State
 from tftp.protocol.transfer import Address, Burst, Timing, Transfer
 
-TIMING = Timing(first=1.0, floor=0.1, ceiling=8.0, retries=5, dally=6.0)
+TIMING = Timing(first=1.0, floor=0.1, least=0.1, ceiling=8.0, retries=5, dally=6.0)
 """Spelled out, so that no ladder depends on a default."""
 
 PEER: Address = ("192.0.2.1", 2000)

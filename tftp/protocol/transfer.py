@@ -70,7 +70,10 @@ class Timing(NamedTuple):
     first: float = 1.0
     """The interval while no round trip has been measured."""
     floor: float = 0.1
-    """The shortest interval, however fast the peer: some boot ROMs choke on a duplicate."""
+    """The shortest interval: some boot ROMs choke on a duplicate."""
+    least: float = 0.02
+    """The shortest interval for a peer that has answered much faster ever since: one whose
+    slowest answers of late took a tenth of it, or less."""
     ceiling: float = 8.0
     """Where doubling stops."""
     retries: int = 5
@@ -85,6 +88,8 @@ class Timing(NamedTuple):
 
 
 MAX_PATIENCE = 300.0  # with `timeout=255` the retries alone would hold a slot for half an hour
+CALM = 10  # times its slowest answers of late a peer must be late to be asked again early
+FORGET = 1 / 32  # how much of a slow answer each later one makes forgotten
 PATIENCE_SLACK = 1e-6  # sums of floats: the deadline meant to be the last must be the last
 
 
@@ -102,6 +107,7 @@ class Transfer:
         "_requested",
         "_rtt",
         "_rtt_min",
+        "_rtt_peak",
         "_rtt_variance",
         "_strangers",
         "_timing",
@@ -132,6 +138,7 @@ class Transfer:
         self._timing = timing
         self._rtt: float | None = None
         self._rtt_min = 0.0
+        self._rtt_peak = timing.floor / CALM
         self._rtt_variance = 0.0
         self._hushed = False
         self._strangers = 0
@@ -244,6 +251,8 @@ class Transfer:
             self._rtt += (rtt - self._rtt) / 8
             if rtt < self._rtt_min:
                 self._rtt_min = rtt
+        peak = self._rtt_peak
+        self._rtt_peak = rtt if rtt > peak else peak + (rtt - peak) * FORGET
         if self.terms.timeout is None:
             # srtt + 4 * rttvar, between the bounds; a steady peer leaves no variance at all,
             # and then the first answer that is a little late must not cause a copy.
@@ -255,7 +264,10 @@ class Transfer:
                 self._interval = self._timing.ceiling
 
     def _floor(self) -> float:
-        return self._timing.floor
+        """Returns the shortest interval, which a peer that is never slow brings down."""
+        calm = CALM * self._rtt_peak
+        floor, least = self._timing.floor, self._timing.least
+        return max(min(calm, floor), min(least, floor))
 
     def _expects(self, source: Address) -> bool:
         """Tells whether `source` may become the peer: until an answer, any port of its host."""

@@ -78,6 +78,7 @@ def _times_table() -> str:
             "`--timeout`",
         ),
         ("shortest interval of a sender", f"{timing.floor:g} s", ""),
+        ("the same for a peer that has never been slow of late", f"{timing.least:g} s", ""),
         ("longest interval", f"{timing.ceiling:g} s", ""),
         ("repeats of the first flight", f"{timing.retries}", "`--retries`"),
         ("patience without progress, as long as those take", f"{timing.patience:g} s", ""),
@@ -90,9 +91,12 @@ def _times_table() -> str:
         ("ERROR 5 to strangers, for one transfer", f"{MAX_STRANGER_REPLIES}", ""),
         ("transfers at once", f"{limits.transfers:,}", "`--max-transfers`"),
         ("octets of a request", f"{limits.request:,}", ""),
+        ("octets kept of a netascii read", f"{limits.text:,}", ""),
+        ("octets of packets shared by transfers of one file", f"{limits.cache:,}", ""),
+        ("transfers above which none gets a connected socket", f"{limits.connected:,}", ""),
         ("time for running transfers to end, when stopped", f"{config.drain:g} s", "`--drain`"),
     ]
-    assert len(fields(limits)) == 6, "a limit without its row"
+    assert len(fields(limits)) == 9, "a limit without its row"
     lines = ["| | By default | Set with |", "|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join(lines)

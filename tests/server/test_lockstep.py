@@ -188,10 +188,10 @@ def test_a_file_that_shrinks_ends_with_an_error(lab: Lab) -> None:
 
 def test_sockets_and_shares_are_given_back(lab: Lab) -> None:
     put_settled(lab, "f", CONTENT)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     peers = [halfway(lab) for _ in range(3)]
     for peer in peers:
         go_on(peer)
         lab.report()
         peer.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -21,7 +21,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from tftp._version import __version__
-from tftp.errors import TftpError
+from tftp.errors import LocalError, TftpError
+from tftp.net.handed import take_listeners
 from tftp.protocol.packets import MAX_BLOCK_SIZE
 from tftp.protocol.transfer import Timing
 from tftp.server import EVERYWHERE, Config, Limits, Server, Upload
@@ -42,7 +43,7 @@ NO_RIGHT = (
     "may not listen on port {port}: ports below 1024 need a right. Three ways out: "
     "choose another port (--port 6969); give Python the right "
     "(sudo setcap cap_net_bind_service=+ep {python}); "
-    "or let a systemd socket unit open the port."
+    "or let a systemd socket unit open the port (ListenDatagram=69)."
 )
 
 
@@ -155,7 +156,12 @@ def serve(
         ports=port_range,
         drain=drain,
     )
-    server = Server(root, host=tuple(host) if host else EVERYWHERE, port=port, config=config)
+    hosts = tuple(host) if host else EVERYWHERE
+    try:
+        listeners = take_listeners()
+    except LocalError as error:
+        _fail(f"{error}. Check the socket unit: it needs ListenDatagram=.")
+    server = Server(root, host=hosts, port=port, config=config, listeners=listeners)
     _run(server, root, user, config)
 
 

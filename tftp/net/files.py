@@ -13,11 +13,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import IO, Protocol, Self, TypeVar
+from typing import IO, Protocol, Self
 
 from tftp.errors import FileChanged
+from tftp.net.buffers import Readable, Writable, after, scatter
 from tftp.net.refusal import refusal
-from tftp.net.sealed import Identity
+from tftp.net.sealed import identify
 from tftp.protocol.netascii import Decoder, Encoder
 
 __all__ = [
@@ -35,12 +36,6 @@ __all__ = [
     "write_all",
 ]
 
-Writable = bytearray | memoryview
-Readable = bytes | bytearray | memoryview
-_View = TypeVar("_View", bound=Readable)
-
-# Two changes of a file within one tick of the kernel's clock bear the same time.
-_SETTLED = 2_000_000_000
 
 # The kernel takes no more buffers than this in one call (IOV_MAX).
 _IOV_MAX = os.sysconf("SC_IOV_MAX")
@@ -112,10 +107,8 @@ class FileSource(_Closing):
             self.close()
             raise refusal(error) from error
         self.size = status.st_size
-        self.identity: Identity | None = None
+        self.identity = identify(status, time.time_ns())
         """What tells this content from any other; None while it may change unnoticed."""
-        if time.time_ns() - status.st_mtime_ns > _SETTLED:
-            self.identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
     def read_into(self, buffers: Sequence[Writable], offset: int) -> int:
         """Reads with one `preadv` as a rule."""
@@ -130,7 +123,7 @@ class FileSource(_Closing):
                 raise FileChanged("The file changed while it was being sent")
             done += count
             if done < wanted:
-                buffers = _after(buffers, count)
+                buffers = after(buffers, count)
         return wanted
 
     def close(self) -> None:
@@ -151,7 +144,7 @@ class BytesSource(_Closing):
 
     def read_into(self, buffers: Sequence[Writable], offset: int) -> int:
         """Copies."""
-        return _scatter(self._data[offset:], buffers)
+        return scatter(self._data[offset:], buffers)
 
 
 class _Replay(_Closing, ABC):
@@ -184,7 +177,7 @@ class _Replay(_Closing, ABC):
             self._kept += more
             self._ended = not more
         with memoryview(self._kept) as kept, kept[first:] as source:
-            count = _scatter(source, buffers)
+            count = scatter(source, buffers)
         done = first + count - self._keep
         if count and done > 0:
             del self._kept[:done]
@@ -369,7 +362,7 @@ def write_all(file: int, views: Sequence[Readable]) -> int:
             continue
         done += count
         if done < wanted:
-            views = _after(views, count)
+            views = after(views, count)
     return wanted
 
 
@@ -389,22 +382,3 @@ def _wait(file: int, event: int) -> None:
     poll = select.poll()
     poll.register(file, event)
     poll.poll()
-
-
-def _scatter(data: memoryview, buffers: Sequence[Writable]) -> int:
-    """Copies octets into the buffers, in order, until either ends; returns their number."""
-    done = 0
-    for buffer in buffers:
-        count = min(len(buffer), len(data) - done)
-        buffer[:count] = data[done : done + count]
-        done += count
-    return done
-
-
-def _after(views: Sequence[_View], count: int) -> list[_View | memoryview]:
-    """Returns what is left of the views when `count` octets are done; they hold more."""
-    place = 0
-    while count >= len(views[place]):
-        count -= len(views[place])
-        place += 1
-    return [memoryview(views[place])[count:], *views[place + 1 :]]

@@ -8,11 +8,26 @@ shared at all, for its clock may not have ticked yet. Must not know about socket
 """
 
 from collections import deque
+from os import stat_result
 
-__all__ = ["Cache", "Identity", "Shared"]
+__all__ = ["Cache", "Identity", "Shared", "identify"]
 
 Identity = tuple[int, int, int, int]
 """Device, inode, size in octets, and the time of the last change in nanoseconds."""
+
+# Two changes of a file within one tick of the kernel's clock bear the same time.
+SETTLED = 2_000_000_000
+"""Nanoseconds after its last change that a file is trusted to have no other content."""
+
+
+def identify(status: stat_result, now: int) -> Identity | None:
+    """Returns what tells a content from any other, or None when it changed a moment ago.
+
+    `now` is the time in nanoseconds since the epoch.
+    """
+    if now - status.st_mtime_ns <= SETTLED:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class Shared:

@@ -29,6 +29,7 @@ __all__ = [
     "is_group",
     "max_segments",
     "path_mtu",
+    "prepare_listener",
     "receive_budget",
     "receive_request",
     "resolve",
@@ -108,8 +109,7 @@ class Endpoint:
     def close(self) -> None:
         """Closes the socket, or both."""
         self.socket.close()
-        if self.fast is not None:
-            self.fast.close()
+        self.disconnect()
 
     def connect(self, peer: Address) -> bool:
         """Adds a connected socket for the peer; False where the system does not have it.
@@ -133,6 +133,12 @@ class Endpoint:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         self.fast = fast
         return True
+
+    def disconnect(self) -> None:
+        """Closes the connected socket; what it had not given out is lost, as on any link."""
+        if self.fast is not None:
+            self.fast.close()
+            self.fast = None
 
     def send(self, data: bytes | memoryview, to: Address) -> bool:
         """Sends one datagram; False when it should be tried again once the socket is writable.
@@ -270,16 +276,22 @@ def bind_listener(family: socket.AddressFamily, address: Address) -> socket.sock
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        prepare_listener(sock)
         sock.bind(address)
-        grow_buffer(sock, LISTEN_BUFFER)
-        sock.setblocking(False)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def prepare_listener(sock: socket.socket) -> None:
+    """Has a socket tell where each request was sent to, and hold many of them."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+    grow_buffer(sock, LISTEN_BUFFER)
+    sock.setblocking(False)
 
 
 def receive_request(sock: socket.socket, limit: int) -> tuple[bytes, Address, str | None] | None:
@@ -301,8 +313,11 @@ def _asked(extra: Sequence[tuple[int, int, bytes]]) -> str | None:
     for level, kind, info in extra:
         if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
             _, local, destination = struct.unpack_from("i4s4s", info)
-            # They differ when the datagram was broadcast (RFC 1123 4.2.3.5).
-            return socket.inet_ntop(socket.AF_INET, local) if local == destination else None
+            # They differ when the datagram was broadcast (RFC 1123 4.2.3.5). One that waited
+            # in a socket handed over to us comes without: then the address itself must tell.
+            asked = socket.inet_ntop(socket.AF_INET, destination)
+            known = local == destination or (local == bytes(4) and not is_group((asked, 69)))
+            return asked if known else None
         if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
             return None if info[0] == 0xFF else socket.inet_ntop(socket.AF_INET6, info[:16])
     return None

@@ -37,10 +37,12 @@ class Limits:
     """Blocks granted at most. It bounds the burst that a peer can ask for with one ACK."""
     upload: int | None = None
     """Octets of one uploaded file; None leaves it to the disk."""
+    text: int = 256 << 10
+    """Octets of one netascii transfer that are kept to be sent again: it bounds the window."""
     cache: int = 16 << 20
     """Octets of packets that transfers of one file share."""
     connected: int = 2000
-    """Transfers that get a second, connected socket; beyond, descriptors are dearer."""
+    """With more transfers than these none gets a second, connected socket any more."""
     quiet_repeat: float = 1.0
     """For so long after its last progress a transfer is not replaced by the same request:
     a copy that was late in the network must not end what it began."""

@@ -23,6 +23,7 @@ from tftp.net.clock import now as clock
 from tftp.net.lockstep import LockStep
 from tftp.net.udp import (
     UPLOAD_BUFFER,
+    Endpoint,
     bind_transfer,
     buffer_for,
     grow_buffer,
@@ -201,14 +202,26 @@ class Loop:
             self._connect(running, channel)
 
     def _connect(self, running: _Running, channel: LockStep) -> None:
-        """Gives a transfer that has got going a connected socket, if there are enough."""
+        """Gives a transfer that has got going a connected socket, while they are few."""
         endpoint = channel.endpoint
-        if len(self._connected) >= self._config.limits.connected:
+        if len(self._running) > self._config.limits.connected:
             return
         if endpoint.connect(channel.transfer.peer):
             assert endpoint.fast is not None, "connect has made it"
             self._connected[endpoint.fast.fileno()] = channel, running
             self._epoll.register(endpoint.fast.fileno(), select.EPOLLIN)
+
+    def _disconnect(self, endpoint: Endpoint) -> None:
+        """Closes a connected socket; the first one hears the peer again."""
+        if endpoint.fast is not None:
+            self._epoll.unregister(endpoint.fast.fileno())
+            del self._connected[endpoint.fast.fileno()]
+            endpoint.disconnect()
+
+    def _spare(self) -> None:
+        """Gives up all connected sockets: new transfers lack descriptors."""
+        for channel, _ in list(self._connected.values()):
+            self._disconnect(channel.endpoint)
 
     def _after(self, running: _Running) -> None:
         """Looks at a transfer after an input: whether it is over or blocked, and when it is due."""
@@ -286,6 +299,7 @@ class Loop:
             case Verdict.BUSY:
                 self._journal.busy(source, "as many transfers as allowed are running", now)
             case Verdict.SHORT:
+                self._spare()
                 self._journal.busy(source, verdict.value, now)
             case Verdict.NO_REQUEST:
                 pass
@@ -322,6 +336,7 @@ class Loop:
         """Gives up a transfer that gets no socket: silence, so that the client asks again."""
         admitted.drop()
         self._service.release(admitted)
+        self._spare()
         reason = "all ports of the range are taken"
         if error.errno != errno.EADDRINUSE:
             reason = os.strerror(error.errno or 0)
@@ -347,10 +362,7 @@ class Loop:
         fd = running.channel.endpoint.fileno()
         self._epoll.unregister(fd)
         del self._running[fd], self._of[running.admitted]
-        fast = running.channel.endpoint.fast
-        if fast is not None:
-            self._epoll.unregister(fast.fileno())
-            del self._connected[fast.fileno()]
+        self._disconnect(running.channel.endpoint)
         running.channel.close()
         self._service.release(running.admitted)
 

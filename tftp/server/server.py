@@ -55,15 +55,19 @@ class Server:
         config: Config | None = None,
         journal: Journal | None = None,
         on_transfer: Callable[[Report], None] | None = None,
+        listeners: Sequence[socket.socket] = (),
     ) -> None:
         """Takes the settings; nothing is opened yet.
 
         `upload` is one of deny, create, overwrite, rename, where no `config` says more.
         `on_transfer` is called in the server's thread with the report of each transfer.
+        `listeners` are sockets that are bound already, as `take_listeners` returns them;
+        the server owns them from `open` on, and then `host` and `port` mean nothing.
         """
         self._root_path = root
         self._hosts = [host] if isinstance(host, str) else list(host)
         self._port = port
+        self._listeners = list(listeners)
         self._config = config or Config(upload=Upload(upload))
         self._journal = journal or Journal(listener=on_transfer)
         self._root: Root | None = None
@@ -96,7 +100,7 @@ class Server:
         try:
             if self._config.upload is not Upload.DENY:
                 self.swept = root.sweep()
-            listeners = self._listen()
+            listeners = self._listeners or self._listen()
         except BaseException:
             root.close()
             raise

@@ -166,10 +166,13 @@ class Service:
     def _admit_read(
         self, request: Request, datagram: bytes, source: Address, now: float
     ) -> Reading:
+        netascii = request.mode == "netascii"
         terms = self._grant(request, None)
+        if netascii:  # its wire form is made on the way, and a window of it has to be kept
+            room = max(1, self._limits.text // terms.block_size)
+            terms = self._grant(request, None, window=min(room, self._limits.window))
         # A sender goes back by a window at most, from the furthest block it has read.
         keep = (terms.window + 1) * terms.block_size
-        netascii = request.mode == "netascii"
         file = self._content.read(request.filename, netascii=netascii, keep=keep)
         if file.size is not None:
             terms = self._grant(request, file.size)

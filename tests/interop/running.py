@@ -70,6 +70,11 @@ class Running:
         return self._network.call(work) if self._network is not None else work()
 
     @property
+    def process_id(self) -> int:
+        """Returns the number of the process that listens."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Tells whether it has not ended by itself."""
         return self._process.poll() is None

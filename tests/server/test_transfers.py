@@ -228,7 +228,7 @@ def test_firmware_that_never_acknowledges_an_empty_file(root: Path) -> None:
         report = lab.report()
         assert report.outcome == "done, but the last ACK is missing"
         assert report.ok
-        assert report.resent <= QUICK.retries
+        assert report.resent <= QUICK.retries + 1  # what fits into its patience
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Whether the shape is right: ahead of or beside atftpd in the same run, and quick to start.
 
-Both servers serve the same file to the same client in turn, A B A B; each is judged by its
-best round, since noise of the machine only ever takes time. Figures are printed (-s).
+Both servers serve the same file to the same client in turn, A B A B, each pinned to one core
+and the client to another; each is judged by its best round, since noise of the machine only
+ever takes time. Figures are printed (-s).
 """
 
 import os
@@ -20,7 +21,7 @@ from tests.interop.shelf import Shelf
 
 pytestmark = pytest.mark.speed
 
-ROUNDS = 7
+ROUNDS = 9
 BIG, SMALL = 32 << 20, 4 << 20
 NAMES = ("tftp-serve", "atftpd")
 
@@ -35,10 +36,15 @@ def pair(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[lis
     folder = tmp_path_factory.mktemp("logs")
     peers = {peer.name: peer for peer in SERVERS}
     running: list[Running] = []
+    cores = sorted(os.sched_getaffinity(0))
     try:
         running.extend(Running(peers[name], "127.0.0.1", shelf, folder) for name in NAMES)
+        for server in running:
+            os.sched_setaffinity(server.process_id, cores[:1])
+        os.sched_setaffinity(0, cores[-1:])
         yield running
     finally:
+        os.sched_setaffinity(0, cores)
         for server in running:
             server.stop()
 

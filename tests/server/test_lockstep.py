@@ -194,4 +194,5 @@ def test_sockets_and_shares_are_given_back(lab: Lab) -> None:
         go_on(peer)
         lab.report()
         peer.close()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    # Fewer, where something of an earlier test was closed meanwhile.
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

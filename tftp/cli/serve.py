@@ -116,6 +116,21 @@ def serve(
             min=1, help=f"Transfers at once; more requests wait.  [default: {LIMITS.transfers}]"
         ),
     ] = None,
+    cache: Annotated[
+        int,
+        typer.Option(
+            parser=_parse_size,
+            metavar="SIZE",
+            help="Octets of packets shared by transfers of a file.",
+        ),
+    ] = str(LIMITS.cache),  # type: ignore[assignment]  # typer parses the default too
+    spin: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|off",
+            help="Look for the next packet before sleeping, while they come fast.",
+        ),
+    ] = "auto",
     port_range: Annotated[
         range | None,
         typer.Option(parser=_parse_ports, metavar="A-B", help="Ports for the transfers."),
@@ -141,6 +156,8 @@ def serve(
     """Serve the files of ROOT (default: here) over TFTP until stopped."""
     if log_format not in ("text", "json"):
         raise typer.BadParameter("--log-format is text or json")
+    if spin not in ("auto", "off"):
+        raise typer.BadParameter("--spin is auto or off")
     _set_up_log(
         log_format, logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     )
@@ -151,10 +168,12 @@ def serve(
             block_size=block_size_max,
             window=window_max,
             upload=max_upload,
+            cache=cache,
         ),
         timing=Timing(first=timeout, retries=retries),
         ports=port_range,
         drain=drain,
+        spin=spin == "auto",
     )
     hosts = tuple(host) if host else EVERYWHERE
     try:

@@ -70,6 +70,15 @@ class Channel:
         """When `expire` should be called."""
         return self.transfer.deadline
 
+    @property
+    def wants_connection(self) -> bool:
+        """Whether a connected socket would pay: then `step` takes what that one has."""
+        return False
+
+    def step(self, now: float) -> bool:
+        """Takes what the connected socket has; True when nothing but the deadline has changed."""
+        raise NotImplementedError
+
     def readable(self, now: float) -> None:
         """Takes what has arrived, a bounded amount of it, and answers."""
         raise NotImplementedError
@@ -172,7 +181,7 @@ class Outbound(Channel):
 class Inbound(Channel):
     """Receives into a sink."""
 
-    __slots__ = ("_committed", "begun", "sink")
+    __slots__ = ("_committed", "begun", "sink", "trains")
 
     transfer: Receiver
 
@@ -184,6 +193,8 @@ class Inbound(Channel):
         self.transfer = receiver
         self.sink = sink
         self._committed = False
+        self.trains = False
+        """Whether the kernel has handed over a train."""
         self.begun = False
         """Whether somebody has taken it on to call `finish`."""
 
@@ -217,6 +228,10 @@ class Inbound(Channel):
                 return
             size, stride, source = arrival
             views = transfer.receive_train(arena[:size], stride, source, now)
+        self._store(views, now)
+
+    def _store(self, views: list[memoryview], now: float) -> None:
+        """Writes what came in order, then answers."""
         if views:
             try:
                 self.sink.write(views)
@@ -234,6 +249,7 @@ class Inbound(Channel):
             if arrival is None:
                 break
             size, stride, source = arrival
+            self.trains = self.trains or stride > 0
             end = start + size
             views += self.transfer.receive_train(arena[start:end], stride, source, now)
             start = end

@@ -122,6 +122,9 @@ class Endpoint:
             fast.setblocking(False)
             for sock in (self.socket, fast):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            size = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            if size > fast.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF):
+                grow_buffer(fast, size // 2)  # the kernel doubles what it is asked for
             fast.bind(self.socket.getsockname())
             fast.connect(peer)
         except OSError:

@@ -14,7 +14,16 @@ from tftp.protocol.options import Terms, confirm
 from tftp.protocol.packets import DATA, HEADER, Oack, Request, encode, encode_ack, encode_error
 from tftp.protocol.states import State, Stimulus
 from tftp.protocol.train import consecutive, payloads
-from tftp.protocol.transfer import Address, Ending, Outcome, Timing, Transfer
+from tftp.protocol.transfer import (
+    NOT_STEPPING,
+    SAMPLE_EVERY,
+    WORD,
+    Address,
+    Ending,
+    Outcome,
+    Timing,
+    Transfer,
+)
 
 __all__ = ["Receiver"]
 
@@ -67,6 +76,7 @@ class Receiver(Transfer):
         self, datagram: bytes | memoryview, source: Address, now: float
     ) -> memoryview | None:
         """Takes one datagram from anybody; returns the payload of a block that came in order."""
+        self._awaited = NOT_STEPPING
         if source != self.peer and not self._expects(source):
             self._reject(datagram, source)
         elif self.state is State.DONE or self.state is State.FAILED:
@@ -107,9 +117,41 @@ class Receiver(Transfer):
                 taken.append(payload)
         return taken
 
+    @property
+    def missing(self) -> int:
+        """Returns how many blocks the window lacks, 1 or more."""
+        return self._acked + self.terms.window + 1 - self._expected
+
+    def awaits(self, datagram: bytes | memoryview, size: int) -> bool:
+        """Tells whether a datagram of the peer's is the full block that lock-step awaits.
+
+        Changes nothing: write its payload, then `take` it. Whatever this is false for goes
+        to `receive`. `datagram` holds `size` octets or more.
+        """
+        return (
+            size == self.terms.block_size + HEADER.size
+            and WORD.unpack_from(datagram)[0] == self._awaited
+            and not self._out
+        )
+
+    def take(self, now: float) -> bytes:
+        """Takes the block that `awaits` has recognized; returns the ACK to send at once."""
+        block = self._expected
+        self._acked = block
+        self._expected = block + 1
+        self.received_bytes += self.terms.block_size
+        if self._timed_at is not None:
+            self._measure(now - self._timed_at)
+        self._timed_at = now if not block % SAMPLE_EVERY else None
+        self._progress_at = now
+        self.deadline = now + self._interval
+        self._awaited = DATA << 16 | self._expected & 0xFFFF
+        return encode_ack(block & 0xFFFF)
+
     def _take_train(
         self, arrival: memoryview, stride: int, count: int, now: float
     ) -> list[memoryview]:
+        self._awaited = NOT_STEPPING
         self._progress(now)
         self._expected += count
         self.received_bytes += len(arrival) - 4 * count
@@ -159,6 +201,8 @@ class Receiver(Transfer):
         if self.state is State.OPENING:
             self._move(Stimulus.ANSWER)
         self._complete_window()
+        if self.terms.window == 1 and not self.terms.rollover:
+            self._awaited = DATA << 16 | self._expected & 0xFFFF
 
     def _progress(self, now: float) -> None:
         """Notes that the peer lives, and measures the round trip of our last word."""

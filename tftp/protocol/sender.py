@@ -6,7 +6,6 @@ An ACK that is old, or repeated in lock-step, never causes DATA: only the timer 
 sender back to the block behind it, once. Must not know what a file is.
 """
 
-import struct
 from typing import Self
 
 from tftp.errors import ErrorCode, OptionRefused
@@ -15,6 +14,9 @@ from tftp.protocol.options import Terms, confirm
 from tftp.protocol.packets import ACK, HEADER, Oack, Request, encode
 from tftp.protocol.states import State, Stimulus
 from tftp.protocol.transfer import (
+    NOT_STEPPING,
+    SAMPLE_EVERY,
+    WORD,
     Address,
     Burst,
     Datagram,
@@ -30,20 +32,12 @@ __all__ = ["Sender"]
 # so many of them the peer's repeated ACKs are no sign of loss, and only the timer is.
 MAX_NEEDLESS_REWINDS = 2
 
-# In lock-step every block could give a round trip; one in so many is enough.
-SAMPLE_EVERY = 8
-
-# Opcode and block as one number: the ACK that `step` takes, while it may take any.
-_WORD = struct.Struct("!I")
-NOT_STEPPING = -1
-
 
 class Sender(Transfer):
     """Sends the blocks of one file. `base` is the last block acknowledged, `next` goes out next."""
 
     __slots__ = (
         "_asked",
-        "_awaited",
         "_base",
         "_highest",
         "_last",
@@ -63,7 +57,6 @@ class Sender(Transfer):
         """Use `answering` or `requesting`."""
         super().__init__(peer, terms, opening, timing, now)
         self._asked: Request | None = None
-        self._awaited = NOT_STEPPING
         self._base = 0
         self._next = 1
         self._highest = 0
@@ -178,7 +171,7 @@ class Sender(Transfer):
         is awaited there. The datagram has 4 octets or more and is from `peer`; a block
         named is committed by `stepped`.
         """
-        if _WORD.unpack_from(datagram)[0] != self._awaited or self._out:
+        if WORD.unpack_from(datagram)[0] != self._awaited or self._out:
             return 0
         self._base = base = self._highest
         self._progress_at = now
@@ -199,21 +192,6 @@ class Sender(Transfer):
         self._awaited = ACK << 16 | block & 0xFFFF
         if self._timed_at is None and not block % SAMPLE_EVERY:
             self._timed_at, self._timed_block = now, block
-
-    def expire(self, now: float) -> None:
-        """Takes the time; does nothing before `deadline`."""
-        self._awaited = NOT_STEPPING
-        super().expire(now)
-
-    def abort(self, code: int, message: str) -> None:
-        """Ends the transfer from this side; the peer gets an ERROR, once (RFC 1350 section 7)."""
-        self._awaited = NOT_STEPPING
-        super().abort(code, message)
-
-    def hush(self) -> None:
-        """Speaks from now on only when spoken to: the peer has begun another transfer."""
-        self._awaited = NOT_STEPPING
-        super().hush()
 
     def _acknowledge(self, number: int, source: Address, now: float) -> None:
         if self.state is State.OPENING and self._opening is not None:

@@ -7,6 +7,7 @@ offer until `sent` commits it. Time is an argument, in seconds of any monotonic 
 Must not know about sockets, files, logging or threads.
 """
 
+import struct
 from enum import Enum
 from typing import NamedTuple
 
@@ -88,6 +89,12 @@ class Timing(NamedTuple):
 
 
 MAX_PATIENCE = 300.0  # with `timeout=255` the retries alone would hold a slot for half an hour
+# Opcode and block as one number: what lock-step in full flow awaits, where it awaits one
+# thing only. In lock-step every block could give a round trip; one in so many is enough.
+WORD = struct.Struct("!I")
+NOT_STEPPING = -1
+SAMPLE_EVERY = 8
+
 CALM = 10  # times its slowest answers of late a peer must be late to be asked again early
 FORGET = 1 / 32  # how much of a slow answer each later one makes forgotten
 PATIENCE_SLACK = 1e-6  # sums of floats: the deadline meant to be the last must be the last
@@ -97,6 +104,7 @@ class Transfer:
     """One RRQ or WRQ from its first packet to its end; `Sender` and `Receiver` are its roles."""
 
     __slots__ = (
+        "_awaited",
         "_flight_at",
         "_hushed",
         "_interval",
@@ -132,6 +140,7 @@ class Transfer:
         """How often the deadline passed without an answer."""
         self.resent = 0
         """How many blocks (of a sender) or ACKs (of a receiver) went out again."""
+        self._awaited = NOT_STEPPING
         self._opening = opening
         self._requested = False
         self._out: list[Datagram] = [] if opening is None else [Datagram(opening, peer)]
@@ -153,6 +162,7 @@ class Transfer:
         """Takes the time; does nothing before `deadline`."""
         if self.deadline is None or now < self.deadline:
             return
+        self._awaited = NOT_STEPPING
         if self.state is State.DALLYING:
             self._move(Stimulus.EXPIRED)
             self.deadline = None
@@ -172,6 +182,7 @@ class Transfer:
         """Ends the transfer from this side; the peer gets an ERROR, once (RFC 1350 section 7)."""
         if self.state is State.DONE or self.state is State.FAILED:
             return
+        self._awaited = NOT_STEPPING
         self._out.clear()  # above all an ACK of octets that could not be stored
         # Nobody has answered our request yet: there is no TID that an ERROR could go to.
         if not (self._requested and self.state is State.OPENING):
@@ -195,6 +206,7 @@ class Transfer:
         ask for; a request that was late in the network must not end a living transfer.
         """
         self._hushed = True
+        self._awaited = NOT_STEPPING
 
     @property
     def opening(self) -> bool:

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tftp.errors import LocalError
+from tftp.net.arrivals import QuickInbound
 from tftp.net.channel import Channel, Inbound, Outbound, Scratch
 from tftp.net.clock import NEVER, Timers
 from tftp.net.clock import now as clock
@@ -73,7 +74,7 @@ class Loop:
         self._config = config
         self._journal = journal
         self._running: dict[int, _Running] = {}
-        self._connected: dict[int, tuple[LockStep, _Running]] = {}
+        self._connected: dict[int, tuple[Channel, _Running]] = {}
         self._of: dict[Admitted, _Running] = {}
         self._timers: Timers[_Running] = Timers()
         self._scratch = Scratch(config.limits.cache)
@@ -198,11 +199,12 @@ class Loop:
         if events & select.EPOLLOUT:
             channel.flush(now)
         self._after(running)
-        if isinstance(channel, LockStep) and channel.wants_connection and not channel.over:
-            self._connect(running, channel)
+        if channel.wants_connection and not channel.over:
+            self._connect(running, now)
 
-    def _connect(self, running: _Running, channel: LockStep) -> None:
+    def _connect(self, running: _Running, now: float) -> None:
         """Gives a transfer that has got going a connected socket, while they are few."""
+        channel = running.channel
         endpoint = channel.endpoint
         if len(self._running) > self._config.limits.connected:
             return
@@ -210,6 +212,8 @@ class Loop:
             assert endpoint.fast is not None, "connect has made it"
             self._connected[endpoint.fast.fileno()] = channel, running
             self._epoll.register(endpoint.fast.fileno(), select.EPOLLIN)
+            channel.readable(now)  # what came before goes before what comes from now on
+            self._after(running)
 
     def _disconnect(self, endpoint: Endpoint) -> None:
         """Closes a connected socket; the first one hears the peer again."""
@@ -324,7 +328,7 @@ class Loop:
                 endpoint.group_arrivals()
                 wanted = 2 * buffer_for(terms.window, terms.block_size)
                 grow_buffer(endpoint.socket, min(wanted, UPLOAD_BUFFER))
-            channel = Inbound(admitted.transfer, endpoint, admitted.file, self._scratch)
+            channel = QuickInbound(admitted.transfer, endpoint, admitted.file, self._scratch)
         running = _Running(admitted, channel)
         self._running[endpoint.fileno()] = self._of[admitted] = running
         self._epoll.register(endpoint.fileno(), select.EPOLLIN)

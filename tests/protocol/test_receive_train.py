@@ -29,9 +29,9 @@ def receiver_at(block: int, agreed: Terms) -> Receiver:
 
 
 def everything(transfer: Transfer) -> dict[str, object]:
-    """Returns the whole state of a transfer, by name."""
-    names = [name for cls in type(transfer).__mro__ for name in getattr(cls, "__slots__", ())]
-    return {name: getattr(transfer, name) for name in names}
+    """Returns the whole state of a transfer, by name; not whether its short cut is open."""
+    names = {name for cls in type(transfer).__mro__ for name in getattr(cls, "__slots__", ())}
+    return {name: getattr(transfer, name) for name in sorted(names - {"_awaited"})}
 
 
 def one_by_one(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.server.lab import Lab, open_lab
 from tests.server.wire import Peer, ack, data, error, oack, parse_error, wrq
-from tftp.net.arrivals import CONNECT_AFTER
+from tftp.net.channel import CONNECT_AFTER
 from tftp.server import Limits, Upload
 
 BLOCKS = 4 * CONNECT_AFTER

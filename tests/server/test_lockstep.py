@@ -12,7 +12,7 @@ import pytest
 
 from tests.server.lab import Lab, open_lab
 from tests.server.wire import Peer, ack, data, error, parse_error, rrq
-from tftp.net.lockstep import CONNECT_AFTER
+from tftp.net.channel import CONNECT_AFTER
 from tftp.server import Limits
 
 BLOCKS = 4 * CONNECT_AFTER

@@ -8,12 +8,10 @@ Whatever is out of the ordinary goes the way of `Inbound`. Must not know who wai
 """
 
 from tftp.errors import LocalError
-from tftp.net.channel import Inbound
+from tftp.net.channel import CONNECT_AFTER, Inbound
 from tftp.protocol.states import State
 
 __all__ = ["QuickInbound"]
-
-CONNECT_AFTER = 16  # blocks: a shorter transfer is over before a second socket pays
 
 
 class QuickInbound(Inbound):

@@ -7,6 +7,8 @@ first, then speak: an ACK never goes ahead of its write. An upload is made durab
 Must not know who waits for the socket, or why the transfer was allowed.
 """
 
+from abc import ABC, abstractmethod
+
 from tftp.errors import LocalError
 from tftp.net.files import Sink, Source
 from tftp.net.sealed import Cache
@@ -17,10 +19,11 @@ from tftp.protocol.states import State
 from tftp.protocol.train import Train
 from tftp.protocol.transfer import Burst, Ending
 
-__all__ = ["Channel", "Inbound", "Outbound", "Scratch"]
+__all__ = ["CONNECT_AFTER", "Channel", "Inbound", "Outbound", "Scratch"]
 
 MAX_TRAINS = 16  # of different block sizes kept by one loop; each is at most 64 KiB
 ARENA = 4 * 65536  # what is received before it is written in one go
+CONNECT_AFTER = 16  # small blocks: a shorter transfer is over before a second socket pays
 MAX_ARRIVALS = 64  # datagrams taken from one socket before the others have their turn
 
 
@@ -44,7 +47,7 @@ class Scratch:
         return train
 
 
-class Channel:
+class Channel(ABC):
     """A transfer that runs over an endpoint. Call `readable` and `expire`, then look at it."""
 
     __slots__ = ("_scratch", "blocked", "endpoint", "failure", "transfer")
@@ -77,15 +80,15 @@ class Channel:
 
     def step(self, now: float) -> bool:
         """Takes what the connected socket has; True when nothing but the deadline has changed."""
-        raise NotImplementedError
+        raise AssertionError("a kind that wants a connection says what to do with it")
 
+    @abstractmethod
     def readable(self, now: float) -> None:
         """Takes what has arrived, a bounded amount of it, and answers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def flush(self, now: float) -> None:
         """Sends all that the transfer has to say."""
-        raise NotImplementedError
 
     def expire(self, now: float) -> None:
         """Takes the time."""

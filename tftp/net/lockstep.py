@@ -7,15 +7,13 @@ is out of the ordinary goes the way of `Outbound`. Must not know who waits for t
 """
 
 from tftp.errors import LocalError
-from tftp.net.channel import Outbound, Scratch
+from tftp.net.channel import CONNECT_AFTER, Outbound, Scratch
 from tftp.net.files import FileSource, Source
 from tftp.net.sealed import Shared
 from tftp.net.udp import Endpoint
 from tftp.protocol.sender import Sender
 
 __all__ = ["LockStep"]
-
-CONNECT_AFTER = 16  # blocks: a shorter transfer is over before a second socket pays
 
 
 class LockStep(Outbound):

@@ -1,6 +1,7 @@
 """`awaits` and `take` are `receive` and `poll` in one, or they do nothing at all."""
 
 import struct
+from collections.abc import Callable
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,11 +95,12 @@ def test_nothing_is_awaited_while_a_stranger_is_to_be_answered() -> None:
 
 
 def test_what_is_awaited_ends_with_a_hush_a_deadline_and_an_abort() -> None:
-    for end in (
+    ends: list[Callable[[Receiver], None]] = [
         lambda receiver: receiver.hush(),
         lambda receiver: receiver.expire(5.0),
         lambda receiver: receiver.abort(3, "Disk full"),
-    ):
+    ]
+    for end in ends:
         receiver = make()
         feed(receiver, data(1), 0.0, taking=False)
         assert receiver.awaits(data(2), 12)

@@ -42,6 +42,7 @@ class LockStep(Outbound):
         """
         transfer, fast, arena = self.transfer, self.endpoint.fast, self._scratch.arena
         assert fast is not None, "step comes after connect"
+        block = 0
         try:
             size = fast.recv_into(arena)
             block = transfer.step(arena, now) if size >= 4 else 0
@@ -57,7 +58,7 @@ class LockStep(Outbound):
                 packet = self._seal(block)
             fast.send(packet)
         except BlockingIOError:
-            self.blocked = transfer.poll() is not None  # a block that is named goes out later
+            self.blocked = block > 0  # it is named, and goes out once the socket takes it
             return not self.blocked
         except LocalError as error:
             self.fail(error, now)

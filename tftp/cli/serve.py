@@ -49,7 +49,25 @@ NO_RIGHT = (
 
 def main() -> None:
     """Runs the command."""
-    app(prog_name="tftp-serve")
+    try:
+        app(prog_name="tftp-serve")
+    finally:
+        _leave_output()
+
+
+def _leave_output() -> None:
+    """Lets go of output that nobody reads any more.
+
+    What lies in a buffer would be written at exit, fail again, and turn the exit status
+    into a failure.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def _print_version(wanted: bool) -> None:

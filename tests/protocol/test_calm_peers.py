@@ -63,13 +63,39 @@ def test_one_slow_answer_brings_the_floor_back_for_a_while() -> None:
     assert play.interval == pytest.approx(0.02)
 
 
-def test_a_peer_that_takes_its_time_now_and_then_never_goes_below_the_floor() -> None:
+def test_a_peer_that_takes_its_time_now_and_then_is_given_much_more() -> None:
     """A board that writes to flash after every sixteenth block."""
     play = Play()
     for number in range(200):
         play.answer(0.018 if number % 16 == 0 else 0.0005)
         if number > 16:
-            assert play.interval >= 0.0999
+            assert play.interval >= 3 * 0.018
+
+
+def test_a_needless_copy_is_the_last_one() -> None:
+    """A board that pauses seldom: its two ACKs of one block tell that the copy was needless."""
+    play = Play()
+    for _ in range(120):
+        play.answer(0.0005)
+    copies = 0
+    for number in range(400):
+        if number % 40 == 0:  # it takes 30 ms, and acknowledges every copy that it gets
+            play.now += 0.03
+            before = play.sender.resent
+            for now in (play.now - 0.01, play.now - 0.005, play.now):
+                play.sender.expire(now)
+                if (again := play.sender.poll()) is not None:
+                    assert isinstance(again, Burst)
+                    play.sender.sent(again, 512, now)
+            twice = play.sender.resent - before
+            copies += twice
+            block = play.block
+            play.answer(0.0)
+            for _ in range(twice):
+                play.sender.receive(encode_ack(block & 0xFFFF), PEER, play.now)
+                assert play.sender.poll() is None, "nor does the Apprentice wake"
+        play.answer(0.0005)
+    assert copies == 1
 
 
 def test_a_floor_below_the_least_is_kept() -> None:

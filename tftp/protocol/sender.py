@@ -15,6 +15,7 @@ from tftp.protocol.packets import ACK, HEADER, Oack, Request, encode
 from tftp.protocol.states import State, Stimulus
 from tftp.protocol.transfer import (
     NOT_STEPPING,
+    RESTLESS,
     SAMPLE_EVERY,
     WORD,
     Address,
@@ -37,6 +38,7 @@ class Sender(Transfer):
     """Sends the blocks of one file. `base` is the last block acknowledged, `next` goes out next."""
 
     __slots__ = (
+        "_again",
         "_asked",
         "_base",
         "_highest",
@@ -57,6 +59,7 @@ class Sender(Transfer):
         """Use `answering` or `requesting`."""
         super().__init__(peer, terms, opening, timing, now)
         self._asked: Request | None = None
+        self._again = 0
         self._base = 0
         self._next = 1
         self._highest = 0
@@ -250,8 +253,11 @@ class Sender(Transfer):
 
         In lock-step it means nothing. With a window it may say that the window's first
         block was lost (RFC 7440 section 4): go back once, unless it came too soon to be
-        an answer to what is outstanding.
+        an answer to what is outstanding. Two ACKs of a block that the timer has repeated
+        say that the first copy had arrived: this peer is asked again early no more.
         """
+        if self._again == self._base > 0:
+            self._rtt_peak = RESTLESS
         if (
             self.terms.window > 1
             and self._highest > self._base
@@ -284,7 +290,7 @@ class Sender(Transfer):
         if self._opening is not None:
             self._tell(self._opening)
             return
-        self._next = self._base + 1
+        self._next = self._again = self._base + 1
         self._rewound_base = self._base  # a repeated ACK now answers these very copies
 
     def _give_up(self) -> None:

@@ -96,7 +96,8 @@ NOT_STEPPING = -1
 SAMPLE_EVERY = 8
 
 CALM = 10  # times its slowest answers of late a peer must be late to be asked again early
-FORGET = 1 / 32  # how much of a slow answer each later one makes forgotten
+FORGET = 1 / 16  # how much of a slow answer each later one makes forgotten
+RESTLESS = 1e300  # stands for a slow answer that is not forgotten within a transfer
 PATIENCE_SLACK = 1e-6  # sums of floats: the deadline meant to be the last must be the last
 
 
@@ -147,7 +148,7 @@ class Transfer:
         self._timing = timing
         self._rtt: float | None = None
         self._rtt_min = 0.0
-        self._rtt_peak = timing.floor / CALM
+        self._rtt_peak = 2 * timing.floor / CALM  # it has to be quick for a while first
         self._rtt_variance = 0.0
         self._hushed = False
         self._strangers = 0

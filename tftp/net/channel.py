@@ -230,6 +230,7 @@ class Inbound(Channel):
             if arrival is None:
                 return
             size, stride, source = arrival
+            self.trains = self.trains or stride > 0
             views = transfer.receive_train(arena[:size], stride, source, now)
         self._store(views, now)
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
-from tftp.net.udp import IP_HEADERS
+from tftp.net.udp import IP_HEADERS, buffer_for
 from tftp.protocol.options import DEFAULT_BLOCK_SIZE, MAX_WINDOW, MIN_BLOCK_SIZE, Wish
-from tftp.protocol.packets import MAX_BLOCK_SIZE
+from tftp.protocol.packets import HEADER, MAX_BLOCK_SIZE
 from tftp.protocol.transfer import Timing
 
 __all__ = [
@@ -31,12 +31,8 @@ MODES = ("octet", "netascii")
 
 OPTION_NAMES = frozenset({"blksize", "rollover", "timeout", "tsize", "windowsize"})
 
-HEADER = 4  # of a DATA packet
 LARGEST_DEFAULT_BLOCK = 8192  # loopback would take 65,464, and then one lost block is dear
 DEFAULT_WINDOW = 32
-# A datagram costs the receive buffer more than its octets: the kernel counts what it
-# allocated, which it rounds up to a power of two. Measured: never more than this.
-COST_FACTOR, COST_MORE = 2, 1024
 PEER_BUFFER = 212992  # of a socket that nobody made larger, on Linux
 MAX_KEPT = 16 << 20  # octets of a pipe that are held in case the server wants them again
 
@@ -96,13 +92,12 @@ def wish_for(
     """
     block_size = settings.block_size
     if block_size is None:
-        fit = mtu - IP_HEADERS[family] - HEADER
+        fit = mtu - IP_HEADERS[family] - HEADER.size
         block_size = max(MIN_BLOCK_SIZE, min(fit, LARGEST_DEFAULT_BLOCK))
     window = settings.window
     if window is None:
         asked = block_size if "blksize" in settings.options else DEFAULT_BLOCK_SIZE
-        cost = COST_FACTOR * (asked + HEADER) + COST_MORE
-        window = max(1, min(DEFAULT_WINDOW, buffer // cost))
+        window = max(1, min(DEFAULT_WINDOW, buffer // buffer_for(1, asked)))
     names = settings.options
     return Wish(
         block_size=block_size if "blksize" in names else None,

@@ -9,7 +9,7 @@ Must not know where the octets go.
 from typing import Self
 
 from tftp.errors import ErrorCode, OptionRefused
-from tftp.protocol.blocks import distance
+from tftp.protocol.blocks import distance, to_wire
 from tftp.protocol.options import Terms, confirm
 from tftp.protocol.packets import DATA, HEADER, Oack, Request, encode, encode_ack, encode_error
 from tftp.protocol.states import State, Stimulus
@@ -233,9 +233,7 @@ class Receiver(Transfer):
         self._say(self._acked)
 
     def _say(self, block: int) -> None:
-        if self.terms.rollover and block:
-            block = (block - 1) % 0xFFFF + 1
-        self._tell(encode_ack(block & 0xFFFF))
+        self._tell(encode_ack(to_wire(block, self.terms.rollover)))
 
     def _receive_out_of_order(self, ahead: int) -> None:
         """Takes a block that is not the one awaited; `ahead` counts from that one."""

@@ -6,6 +6,7 @@ between them, and block numbers are stamped with two strided stores from prepare
 Must not know about sockets and files; floor 1 fills and sends what is laid out here.
 """
 
+from tftp.protocol.blocks import to_wire
 from tftp.protocol.packets import DATA, HEADER
 
 __all__ = ["MAX_TRAIN", "Train", "consecutive", "payloads"]
@@ -44,10 +45,10 @@ class Train:
         """Writes the wire numbers of `count` blocks from the absolute block `first` on."""
         if rollover and (first - 1) % 0xFFFF + count > 0xFFFF:
             for index in range(count):
-                number = (first + index - 1) % 0xFFFF + 1
+                number = to_wire(first + index, rollover)
                 HEADER.pack_into(self._buffer, index * self.stride, DATA, number)
             return
-        start = (first - 1) % 0xFFFF + 1 if rollover else first & 0xFFFF
+        start = to_wire(first, rollover)
         end = count * self.stride
         self._buffer[2 : end : self.stride] = _HIGH[start : start + count]
         self._buffer[3 : end : self.stride] = _LOW[start : start + count]

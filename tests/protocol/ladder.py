@@ -18,10 +18,11 @@ import re
 from typing import NamedTuple
 
 from tftp.protocol.options import Terms
+from tftp.protocol.pace import Timing
 from tftp.protocol.receiver import Receiver
 from tftp.protocol.sender import Sender
 from tftp.protocol.states import State
-from tftp.protocol.transfer import Address, Burst, Timing, Transfer
+from tftp.protocol.transfer import Address, Burst, Transfer
 
 TIMING = Timing(first=1.0, floor=0.1, least=0.1, ceiling=8.0, retries=5, dally=6.0)
 """Spelled out, so that no ladder depends on a default."""

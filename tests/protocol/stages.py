@@ -6,10 +6,10 @@ asks the listener at port 69 of the peer's host, as RFC 1350 section 4 has it.
 
 from tests.protocol.ladder import ADDRESSES, PEER, TIMING, Stage, terms
 from tftp.protocol.options import Terms, Wish, propose
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import RRQ, WRQ, Request
 from tftp.protocol.receiver import Receiver
 from tftp.protocol.sender import Sender
-from tftp.protocol.transfer import Timing
 
 CONTENT = bytes((n * 7 + n // 251) & 0xFF for n in range(70_000))
 LISTENER = ADDRESSES["listener"]

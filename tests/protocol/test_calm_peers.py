@@ -4,9 +4,10 @@ import pytest
 
 from tests.protocol.ladder import PEER
 from tftp.protocol.options import Terms
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import encode_ack
 from tftp.protocol.sender import Sender
-from tftp.protocol.transfer import Burst, Timing
+from tftp.protocol.transfer import Burst
 
 TIMING = Timing(first=1.0, floor=0.1, least=0.02)
 

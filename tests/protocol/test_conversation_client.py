@@ -5,10 +5,10 @@ import pytest
 from tests.protocol.ladder import PEER, octets_of, terms
 from tests.protocol.stages import client_read, client_write, server_read, server_write
 from tftp.protocol.options import Wish
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import RRQ, Request
 from tftp.protocol.receiver import Receiver
 from tftp.protocol.sender import Sender
-from tftp.protocol.transfer import Timing
 
 ALL = Wish(block_size=1000, window=3, timeout=2, size=0)
 ASKED = "tsize=0 blksize=1000 windowsize=3 timeout=2"

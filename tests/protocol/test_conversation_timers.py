@@ -5,9 +5,9 @@ import pytest
 from tests.protocol.ladder import ADDRESSES, PEER, TIMING, Stage, octets_of, terms
 from tests.protocol.stages import client_read, client_write, server_read, server_write
 from tftp.protocol.options import Terms, Wish
+from tftp.protocol.pace import Timing
 from tftp.protocol.receiver import Receiver
 from tftp.protocol.sender import Sender
-from tftp.protocol.transfer import Timing
 
 # Doubling (RFC 1123 4.2.3.2)
 
@@ -201,22 +201,22 @@ def test_a_fast_peer_brings_the_interval_to_the_floor_and_not_below() -> None:
         0.001  < ACK 1
                > DATA 2 512
         0.101  > DATA 2 512
-        0.301  > DATA 2 512
-        0.302  < ACK 2                # of which copy? Karn: of no use as a measure
-               > DATA 3 512
-        0.702  > DATA 3 512
-        0.703  < ACK 3
+        0.201  < ACK 2                # of which copy? Karn: of no use as a measure
+               > DATA 3 512           # but a first doubling is taken back
+        0.301  > DATA 3 512
+        0.501  > DATA 3 512
+        0.502  < ACK 3                # a second one is not: it may have got slower
                > DATA 4 512
-        1.503  > DATA 4 512
-        1.6    < ACK 4
+        0.602  < ACK 4                # the first clean measure: 0.114 s from now on
                > DATA 5 512
-        1.7    < ACK 5                # the first clean measure: 0.114 s from now on
+        0.716  > DATA 5 512
+        0.8    < ACK 5
                > DATA 6 440
-        1.814  > DATA 6 440
-        1.9    < ACK 6
+        0.801  < ACK 5                # the first copy had arrived: that one was needless
+        0.85   < ACK 6
                = DONE COMPLETE
         """)
-    assert stage.transfer.timeouts == 5
+    assert stage.transfer.timeouts == 4
 
 
 def test_an_interval_doubled_by_losses_shrinks_with_the_next_clean_round_trip() -> None:

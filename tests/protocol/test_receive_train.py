@@ -30,8 +30,14 @@ def receiver_at(block: int, agreed: Terms) -> Receiver:
 
 def everything(transfer: Transfer) -> dict[str, object]:
     """Returns the whole state of a transfer, by name; not whether its short cut is open."""
-    names = {name for cls in type(transfer).__mro__ for name in getattr(cls, "__slots__", ())}
-    return {name: getattr(transfer, name) for name in sorted(names - {"_awaited"})}
+    state = slots(transfer)
+    del state["_awaited"]
+    return state | {"pace": slots(transfer.pace)}
+
+
+def slots(thing: object) -> dict[str, object]:
+    names = [name for cls in type(thing).__mro__ for name in getattr(cls, "__slots__", ())]
+    return {name: getattr(thing, name) for name in names}
 
 
 def one_by_one(

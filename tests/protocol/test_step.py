@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from tests.protocol.ladder import PEER
 from tftp.protocol.options import Terms
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import encode_ack
 from tftp.protocol.sender import Sender
-from tftp.protocol.transfer import Burst, Timing
+from tftp.protocol.transfer import Burst
 
 BLOCK_SIZE = 8
 BLOCKS = 40

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tests.protocol.ladder import PEER
 from tftp.protocol.options import Terms
+from tftp.protocol.pace import Timing
 from tftp.protocol.receiver import Receiver
-from tftp.protocol.transfer import Burst, Timing
+from tftp.protocol.transfer import Burst
 
 BLOCK_SIZE = 8
 AGREED = Terms(block_size=BLOCK_SIZE, timeout=1.0, options=(("blksize", "8"), ("timeout", "1")))

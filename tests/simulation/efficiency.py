@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 from tests.simulation.play import read
-from tftp.protocol.transfer import Timing
+from tftp.protocol.pace import Timing
 
 GOLDEN = Path(__file__).with_name("efficiency.toml")
 LOSSES = (0, 1, 5, 20)  # per cent, each way

@@ -5,10 +5,11 @@ A server here stands there from time 0; a request that arrives is one that was r
 """
 
 from tftp.protocol.options import Ceiling, Wish, grant, propose
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import RRQ, WRQ, Request
 from tftp.protocol.receiver import Receiver
 from tftp.protocol.sender import Sender
-from tftp.protocol.transfer import Address, Timing
+from tftp.protocol.transfer import Address
 from tftp.sim.link import Faults
 from tftp.sim.world import Conversation
 

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.simulation.play import ROUGH, content_of, read, write
-from tftp.protocol.transfer import Timing
+from tftp.protocol.pace import Timing
 from tftp.sim.link import Faults
 from tftp.sim.world import Conversation
 

@@ -14,10 +14,11 @@ import pytest
 from tests.protocol.ladder import PEER, terms
 from tests.simulation.play import content_of
 from tftp.protocol.options import Terms
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import RRQ, WRQ, Request, encode
 from tftp.protocol.receiver import Receiver
 from tftp.protocol.sender import Sender
-from tftp.protocol.transfer import Burst, Datagram, Timing
+from tftp.protocol.transfer import Burst, Datagram
 
 Said = list[bytes]
 WRITE = encode(Request(WRQ, "f"))

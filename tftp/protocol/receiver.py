@@ -11,6 +11,7 @@ from typing import Self
 from tftp.errors import ErrorCode, OptionRefused
 from tftp.protocol.blocks import distance, to_wire
 from tftp.protocol.options import Terms, confirm
+from tftp.protocol.pace import Pace, Timing
 from tftp.protocol.packets import DATA, HEADER, Oack, Request, encode, encode_ack, encode_error
 from tftp.protocol.states import State, Stimulus
 from tftp.protocol.train import consecutive, payloads
@@ -21,7 +22,6 @@ from tftp.protocol.transfer import (
     Address,
     Ending,
     Outcome,
-    Timing,
     Transfer,
 )
 
@@ -45,10 +45,16 @@ class Receiver(Transfer):
     )
 
     def __init__(
-        self, peer: Address, terms: Terms, opening: bytes | None, timing: Timing, now: float
+        self,
+        peer: Address,
+        terms: Terms,
+        opening: bytes | None,
+        timing: Timing,
+        now: float,
+        pace: Pace | None = None,
     ) -> None:
         """Use `answering` or `requesting`."""
-        super().__init__(peer, terms, opening, timing, now)
+        super().__init__(peer, terms, opening, timing, now, pace)
         self._asked: Request | None = None
         self._expected = 1
         self._acked = 0
@@ -59,10 +65,12 @@ class Receiver(Transfer):
         """The octets handed out so far, as they were on the wire."""
 
     @classmethod
-    def answering(cls, peer: Address, terms: Terms, timing: Timing, now: float) -> Self:
+    def answering(
+        cls, peer: Address, terms: Terms, timing: Timing, now: float, pace: Pace | None = None
+    ) -> Self:
         """Answers a WRQ: with an OACK where terms were agreed, else with ACK 0."""
         opening = encode(Oack(terms.options)) if terms.options else encode_ack(0)
-        return cls(peer, terms, opening, timing, now)
+        return cls(peer, terms, opening, timing, now, pace)
 
     @classmethod
     def requesting(cls, request: Request, server: Address, timing: Timing, now: float) -> Self:

@@ -11,11 +11,11 @@ from typing import Self
 from tftp.errors import ErrorCode, OptionRefused
 from tftp.protocol.blocks import distance
 from tftp.protocol.options import Terms, confirm
+from tftp.protocol.pace import Pace, Timing
 from tftp.protocol.packets import ACK, HEADER, Oack, Request, encode
 from tftp.protocol.states import State, Stimulus
 from tftp.protocol.transfer import (
     NOT_STEPPING,
-    RESTLESS,
     SAMPLE_EVERY,
     WORD,
     Address,
@@ -23,7 +23,6 @@ from tftp.protocol.transfer import (
     Datagram,
     Ending,
     Outcome,
-    Timing,
     Transfer,
 )
 
@@ -32,6 +31,7 @@ __all__ = ["Sender"]
 # A rewind is needless when the next ACK comes sooner than any answer to it could. After
 # so many of them the peer's repeated ACKs are no sign of loss, and only the timer is.
 MAX_NEEDLESS_REWINDS = 2
+MAX_DOUBTS = 4  # flights in a row that were repeated before their ACK came
 
 
 class Sender(Transfer):
@@ -41,6 +41,7 @@ class Sender(Transfer):
         "_again",
         "_asked",
         "_base",
+        "_doubts",
         "_highest",
         "_last",
         "_needless",
@@ -54,10 +55,16 @@ class Sender(Transfer):
     )
 
     def __init__(
-        self, peer: Address, terms: Terms, opening: bytes | None, timing: Timing, now: float
+        self,
+        peer: Address,
+        terms: Terms,
+        opening: bytes | None,
+        timing: Timing,
+        now: float,
+        pace: Pace | None = None,
     ) -> None:
         """Use `answering` or `requesting`."""
-        super().__init__(peer, terms, opening, timing, now)
+        super().__init__(peer, terms, opening, timing, now, pace)
         self._asked: Request | None = None
         self._again = 0
         self._base = 0
@@ -70,13 +77,16 @@ class Sender(Transfer):
         self._rewound_base = -1
         self._rewound_at: float | None = None
         self._needless = 0
+        self._doubts = 0
         self._size = 0
 
     @classmethod
-    def answering(cls, peer: Address, terms: Terms, timing: Timing, now: float) -> Self:
+    def answering(
+        cls, peer: Address, terms: Terms, timing: Timing, now: float, pace: Pace | None = None
+    ) -> Self:
         """Answers an RRQ: with an OACK where terms were agreed, else with DATA 1 at once."""
         opening = encode(Oack(terms.options)) if terms.options else None
-        return cls(peer, terms, opening, timing, now)
+        return cls(peer, terms, opening, timing, now, pace)
 
     @classmethod
     def requesting(cls, request: Request, server: Address, timing: Timing, now: float) -> Self:
@@ -158,8 +168,19 @@ class Sender(Transfer):
             self._size = burst.offset + payload_bytes
         self._flight_at = now
         self.deadline = now + self._interval
-        if self._steps and self.state is State.STREAMING and end == self._highest != self._last:
+        # What was sent again takes the long way: its ACK may have to reset the interval.
+        plain = self._steps and self.state is State.STREAMING and not self._untimed
+        if plain and end == self._highest != self._last:
             self._awaited = ACK << 16 | end & 0xFFFF
+
+    def excuse(self, seconds: float, now: float) -> None:
+        """Takes out time that was ours: a slow disk says nothing about the peer."""
+        self._progress_at = min(now, self._progress_at + seconds)
+        self._flight_at = min(now, self._flight_at + seconds)
+        self._timed_at = None
+        self._untimed = True
+        if self.deadline is not None:
+            self.deadline = now + self._interval
 
     @property
     def _steps(self) -> bool:
@@ -196,6 +217,10 @@ class Sender(Transfer):
         if self._timed_at is None and not block % SAMPLE_EVERY:
             self._timed_at, self._timed_block = now, block
 
+    def _measure(self, rtt: float) -> None:
+        super()._measure(rtt)
+        self._doubts = 0
+
     def _acknowledge(self, number: int, source: Address, now: float) -> None:
         if self.state is State.OPENING and self._opening is not None:
             # ACK 0 answers our OACK or our WRQ. Nothing else is progress: the octets that
@@ -218,6 +243,8 @@ class Sender(Transfer):
             self._set_clock()
         if self._timed_at is not None:
             self._measure(now - self._timed_at)
+        elif self.terms.timeout is None:
+            self._interval = self.pace.opening  # not what the lost first flight made of it
         self._timed_at = None
         self._untimed = False
         self._progress_at = now
@@ -233,6 +260,8 @@ class Sender(Transfer):
         self._hushed = False
         if self._timed_at is not None and base >= self._timed_block:
             self._measure(now - self._timed_at)
+        elif self._untimed:
+            self._recover()
         self._timed_at = None
         self._untimed = False
         if base == self._last:
@@ -248,22 +277,38 @@ class Sender(Transfer):
             self._rewind(now)
         self.deadline = now + self._interval
 
+    def _recover(self) -> None:
+        """Takes back the doubling of the interval, after an ACK that gives no round trip.
+
+        RFC 6298 would keep it until one does, which under heavy loss is long. But a peer
+        that has got slower than the interval never gives one. So only the first doubling,
+        not often in a row, and not at all once two ACKs of a block have shown that a copy
+        was needless.
+        """
+        if self.terms.timeout is None and self.pace.rtt is not None:
+            usual = self.pace.interval
+            if self._waited <= usual and self._doubts < MAX_DOUBTS:
+                self._interval = usual
+        self._doubts += 1
+
     def _hear_again(self, now: float) -> None:
         """Takes a repeated ACK of the block before the window.
 
         In lock-step it means nothing. With a window it may say that the window's first
         block was lost (RFC 7440 section 4): go back once, unless it came too soon to be
         an answer to what is outstanding. Two ACKs of a block that the timer has repeated
-        say that the first copy had arrived: this peer is asked again early no more.
+        say that the first copy had arrived: this peer is given more time from now on.
         """
         if self._again == self._base > 0:
-            self._rtt_peak = RESTLESS
+            self._again = 0
+            self.pace.startle(self._waited)
+            self._doubts = MAX_DOUBTS
         if (
             self.terms.window > 1
             and self._highest > self._base
             and self._rewound_base != self._base
             and self._needless < MAX_NEEDLESS_REWINDS
-            and now - self._flight_at >= self._rtt_min / 2
+            and now - self._flight_at >= self.pace.quickest / 2
         ):
             self._rewind(now)
             self._untimed = True  # needless or not: the next ACK may answer the first copies
@@ -278,7 +323,7 @@ class Sender(Transfer):
 
     def _judge_rewind(self, now: float) -> None:
         assert self._rewound_at is not None
-        if now - self._rewound_at < self._rtt_min / 2:
+        if now - self._rewound_at < self.pace.quickest / 2:
             self._needless += 1
         self._rewound_at = None
 

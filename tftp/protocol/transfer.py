@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from tftp.errors import ErrorCode, MalformedPacket
 from tftp.protocol.options import Terms
+from tftp.protocol.pace import Pace, Timing
 from tftp.protocol.packets import ERROR, Error, Oack, decode, encode_error, peek
 from tftp.protocol.states import MACHINE, State, Stimulus
 
-__all__ = ["Address", "Burst", "Datagram", "Ending", "Outcome", "Timing", "Transfer"]
+__all__ = ["Address", "Burst", "Datagram", "Ending", "Outcome", "Transfer"]
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 """As the socket module has it; compared as a whole, and by host for a client's first answer."""
@@ -65,29 +66,6 @@ class Outcome(NamedTuple):
         return self.ending is Ending.COMPLETE or self.ending is Ending.UNCONFIRMED
 
 
-class Timing(NamedTuple):
-    """When to send again and when to stop, in seconds (RFC 1123 4.2.3.2)."""
-
-    first: float = 1.0
-    """The interval while no round trip has been measured."""
-    floor: float = 0.1
-    """The shortest interval: some boot ROMs choke on a duplicate."""
-    least: float = 0.02
-    """The shortest interval for a peer that has answered much faster ever since: one whose
-    slowest answers of late took a tenth of it, or less."""
-    ceiling: float = 8.0
-    """Where doubling stops."""
-    retries: int = 5
-    """Repeats of the first flight before giving up. Patience is the time that they take."""
-    dally: float = 9.0
-    """How long a receiver stays after its last ACK: longer than any sender waits to ask again."""
-
-    @property
-    def patience(self) -> float:
-        """How long a transfer lives without progress: as long as all the retries take."""
-        return sum(min(self.first * 2.0**n, self.ceiling) for n in range(self.retries + 1))
-
-
 MAX_PATIENCE = 300.0  # with `timeout=255` the retries alone would hold a slot for half an hour
 # Opcode and block as one number: what lock-step in full flow awaits, where it awaits one
 # thing only. In lock-step every block could give a round trip; one in so many is enough.
@@ -95,9 +73,6 @@ WORD = struct.Struct("!I")
 NOT_STEPPING = -1
 SAMPLE_EVERY = 8
 
-CALM = 10  # times its slowest answers of late a peer must be late to be asked again early
-FORGET = 1 / 16  # how much of a slow answer each later one makes forgotten
-RESTLESS = 1e300  # stands for a slow answer that is not forgotten within a transfer
 PATIENCE_SLACK = 1e-6  # sums of floats: the deadline meant to be the last must be the last
 
 
@@ -114,14 +89,12 @@ class Transfer:
         "_patience",
         "_progress_at",
         "_requested",
-        "_rtt",
-        "_rtt_min",
-        "_rtt_peak",
-        "_rtt_variance",
         "_strangers",
         "_timing",
+        "_waited",
         "deadline",
         "outcome",
+        "pace",
         "peer",
         "resent",
         "state",
@@ -130,9 +103,18 @@ class Transfer:
     )
 
     def __init__(
-        self, peer: Address, terms: Terms, opening: bytes | None, timing: Timing, now: float
+        self,
+        peer: Address,
+        terms: Terms,
+        opening: bytes | None,
+        timing: Timing,
+        now: float,
+        pace: Pace | None = None,
     ) -> None:
-        """Starts a transfer whose first flight is `opening`; None: the flight is DATA 1."""
+        """Starts a transfer whose first flight is `opening`; None: the flight is DATA 1.
+
+        `pace` is the heir of an earlier transfer's with the same host and terms.
+        """
         self.state = State.OPENING
         self.peer = peer
         self.terms = terms
@@ -146,14 +128,12 @@ class Transfer:
         self._requested = False
         self._out: list[Datagram] = [] if opening is None else [Datagram(opening, peer)]
         self._timing = timing
-        self._rtt: float | None = None
-        self._rtt_min = 0.0
-        self._rtt_peak = 2 * timing.floor / CALM  # it has to be quick for a while first
-        self._rtt_variance = 0.0
+        self.pace = pace or Pace(timing)
+        """How fast the peer answers, as far as it is known."""
         self._hushed = False
         self._strangers = 0
         self._flight_at = self._progress_at = now
-        self._interval = self._patience = 0.0
+        self._interval = self._waited = self._patience = 0.0
         self._set_clock()
         self.deadline: float | None = now + self._interval
 
@@ -172,8 +152,12 @@ class Transfer:
             self._give_up()
             return
         self._move(Stimulus.EXPIRED)
+        self._waited = self._interval
         if self.terms.timeout is None:
-            self._interval = min(self._interval * 2, max(self._timing.ceiling, self._interval))
+            longer = self._interval * 2
+            if self.state is State.OPENING and longer < self._timing.first:
+                longer = self._timing.first  # whom a request names may never have sent it
+            self._interval = min(longer, max(self._timing.ceiling, self._interval))
         self.deadline = now + self._interval
         if not self._hushed:
             self.timeouts += 1
@@ -249,7 +233,7 @@ class Transfer:
     def _set_clock(self) -> None:
         """Sets interval and patience from the terms, at the start and when they change."""
         if self.terms.timeout is None:
-            self._interval = self._timing.first
+            self._interval = self.pace.opening
             self._patience = self._timing.patience
         else:  # RFC 2349: the number agreed is the interval used
             self._interval = self.terms.timeout
@@ -257,30 +241,13 @@ class Transfer:
 
     def _measure(self, rtt: float) -> None:
         """Takes the round trip of a flight that went out once (RFC 6298, Karn's rule)."""
-        if self._rtt is None:
-            self._rtt, self._rtt_variance, self._rtt_min = rtt, rtt / 2, rtt
-        else:
-            self._rtt_variance += (abs(self._rtt - rtt) - self._rtt_variance) / 4
-            self._rtt += (rtt - self._rtt) / 8
-            if rtt < self._rtt_min:
-                self._rtt_min = rtt
-        peak = self._rtt_peak
-        self._rtt_peak = rtt if rtt > peak else peak + (rtt - peak) * FORGET
+        self.pace.measure(rtt)
         if self.terms.timeout is None:
-            # srtt + 4 * rttvar, between the bounds; a steady peer leaves no variance at all,
-            # and then the first answer that is a little late must not cause a copy.
-            variance, least = self._rtt_variance, self._rtt / 8
-            interval = self._rtt + 4 * (variance if variance > least else least)
-            floor = self._floor()
-            self._interval = interval if interval > floor else floor
-            if self._interval > self._timing.ceiling:
-                self._interval = self._timing.ceiling
+            self._interval = max(self.pace.interval, self._floor())
 
     def _floor(self) -> float:
-        """Returns the shortest interval, which a peer that is never slow brings down."""
-        calm = CALM * self._rtt_peak
-        floor, least = self._timing.floor, self._timing.least
-        return max(min(calm, floor), min(least, floor))
+        """Returns the shortest interval of this role, whatever the pace is."""
+        return 0.0
 
     def _expects(self, source: Address) -> bool:
         """Tells whether `source` may become the peer: until an answer, any port of its host."""

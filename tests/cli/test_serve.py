@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -438,21 +439,40 @@ def test_too_few_descriptors_for_what_was_asked(root: Path) -> None:
     under = ("sh", "-c", 'ulimit -n 100; exec "$@"', "sh")
     with Serving(root, "--max-transfers", "5000", under=under).listening() as serving:
         assert "only 100 descriptors are allowed: room for 18 transfers" in serving.seen[0]
+        assert "for 36 if they read the same file" in serving.seen[0]
         assert "ulimit -n" in serving.seen[0]
     with Serving(root, under=under).listening() as serving:
-        assert len(serving.seen) == 1, "the default just gets smaller"
+        assert "only 100 descriptors are allowed" in serving.seen[0], "the default is too many"
+    with Serving(root, "--max-transfers", "18", under=under).listening() as serving:
+        assert len(serving.seen) == 1, "that many fit"
+    with Serving(root, "--upload", "create", "--max-transfers", "18", under=under) as serving:
+        serving.listening()
+        assert "room for 12 transfers, for 36 if they read" in serving.seen[0]
+
+
+def test_descriptors_for_the_default_or_for_the_most_part_of_it(root: Path) -> None:
+    """Different files take two each; that the same ones fit is enough for silence."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 12_000:
+        pytest.skip(f"{hard} descriptors are allowed here")
+    under = ("sh", "-c", 'ulimit -n 12000; exec "$@"', "sh")
+    with Serving(root, under=under).listening() as serving:
+        assert len(serving.seen) == 1
+        limits = (Path("/proc") / str(serving.process.pid) / "limits").read_text()
+        assert re.search(r"Max open files +12000 +12000", limits)
 
 
 def test_as_many_transfers_as_it_says(root: Path) -> None:
     """With that limit of descriptors there is room for that many, and for no more."""
     under = ("sh", "-c", 'ulimit -n 100; exec "$@"', "sh")
     with Serving(root, "--max-transfers", "5000", under=under).listening() as serving:
-        peers = [serving.peer() for _ in range(20)]
+        os.utime(root / "f", (1, 1))  # what has just changed is not shared
+        peers = [serving.peer() for _ in range(38)]
         for peer in peers:
             peer.ask(rrq("f"))
-        for peer in peers[:18]:
+        for peer in peers[:36]:
             peer.expect(data(1, CONTENT[:512]))
         serving.line("no room for 1 request.*: as many transfers as allowed are running")
-        assert all(peer.is_silent() for peer in peers[18:])
+        assert all(peer.is_silent() for peer in peers[36:])
         for peer in peers:
             peer.close()

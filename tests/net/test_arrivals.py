@@ -13,8 +13,8 @@ from tftp.net.channel import Scratch
 from tftp.net.files import BufferSink
 from tftp.net.udp import Endpoint
 from tftp.protocol.options import Terms
+from tftp.protocol.pace import Timing
 from tftp.protocol.receiver import Receiver
-from tftp.protocol.transfer import Timing
 
 WINDOW = 32
 TERMS = Terms(window=WINDOW, options=(("windowsize", str(WINDOW)),))

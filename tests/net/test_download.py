@@ -1,5 +1,6 @@
 """Where a client's download goes: a file replaced at the end, or a device written through."""
 
+import errno
 import os
 import socket
 import stat
@@ -11,7 +12,7 @@ import pytest
 
 from tests.net.children import DROP, open_files, run
 from tests.net.trees import CANARY
-from tftp.errors import AccessDenied, LocalError, NoSuchFile
+from tftp.errors import AccessDenied, DiskFull, LocalError, NoSuchFile
 from tftp.net.files import Sink, StreamSink
 from tftp.net.upload import UploadSink, download_sink
 
@@ -49,6 +50,44 @@ def test_a_failure_leaves_the_old_file_or_none(tmp_path: Path) -> None:
         sink.write([b"half"])
         sink.discard()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"old": b"old"}
+
+
+def test_a_download_does_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    for name in ("fsync", "fdatasync", "sync"):
+        monkeypatch.setattr(os, name, calls.append)
+    download(tmp_path / "x", b"new")
+    assert (tmp_path / "x").read_bytes() == b"new"
+    assert calls == []
+
+
+def test_a_disk_that_says_only_at_a_close_that_it_is_full_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As network file systems do, which write behind."""
+    (tmp_path / "x").write_bytes(b"old")
+    sink = download_sink(tmp_path / "x")
+    sink.write([b"new"])
+    copies: list[int] = []
+    copy, close = os.dup, os.close
+
+    def dup(file: int) -> int:
+        copies.append(copy(file))
+        return copies[0]
+
+    def fail(file: int) -> None:
+        close(file)
+        if file in copies:
+            copies.remove(file)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "dup", dup)
+    monkeypatch.setattr(os, "close", fail)
+    with pytest.raises(DiskFull):
+        sink.commit()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"x": b"old"}
 
 
 def test_an_old_file_is_replaced_and_keeps_its_permissions(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from tftp.net.files import BytesSource
 from tftp.net.lockstep import LockStep
 from tftp.net.udp import Endpoint
 from tftp.protocol.options import Terms
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import Data as Block
 from tftp.protocol.packets import encode, encode_ack
 from tftp.protocol.sender import Sender
-from tftp.protocol.transfer import Timing
 
 CONTENT = bytes(range(256)) * 100
 BLOCKS = len(CONTENT) // 512 + 1
@@ -127,3 +127,20 @@ def test_a_port_that_is_closed_is_left_to_the_timer(
         again.bind(address)
         channel.expire(2.0)
         assert again.recv(600) == block(3)
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_an_ack_that_waits_counts_before_the_time(
+    client: socket.socket, channel: LockStep, connected: bool
+) -> None:
+    """RFC1123-4.2.3.2-01: a server that slept must not ask again for what lies there."""
+    if connected:
+        start(client, channel)
+    else:
+        assert client.recv(600) == block(1)
+    number = 2 if connected else 1
+    acknowledge(client, channel, number)
+    channel.expire(1000.0)
+    assert client.recv(600) == block(number + 1)
+    assert channel.transfer.timeouts == 0
+    assert channel.transfer.resent == 0

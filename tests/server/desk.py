@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from tests.server.wire import error
 from tftp.errors import FileExists, LocalError, NoSuchFile
 from tftp.net.files import BytesSource, NetasciiSource, Readable, Source
-from tftp.protocol.transfer import Address, Burst, Datagram, Timing
+from tftp.protocol.pace import Timing
+from tftp.protocol.transfer import Address, Burst, Datagram
 from tftp.server.config import Limits
 from tftp.server.service import Reading, Refused, Service, Writing
 

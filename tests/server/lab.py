@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.server.wire import PATIENCE, Address, Peer, parse_error, rrq
-from tftp.protocol.transfer import Timing
+from tftp.protocol.pace import Timing
 from tftp.server import Config, Limits, Report, Server, Upload
 
 __all__ = ["CONTENT", "QUICK", "QUIET", "Lab", "open_lab"]
 
-QUIET = Timing(first=100.0, floor=100.0, ceiling=100.0, retries=5, dally=100.0)
+QUIET = Timing(first=100.0, floor=100.0, least=100.0, ceiling=100.0, retries=5, dally=100.0)
 QUICK = Timing(first=0.05, floor=0.05, ceiling=0.1, retries=2, dally=0.1)
 
 CONTENT = bytes((n * 7 + n // 251) & 0xFF for n in range(70_000))

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tests.server.bad_input import ASKED, UNDERWAY
 from tftp.protocol.options import MAX_WINDOW, MIN_BLOCK_SIZE, MIN_UTIMEOUT, SAFE_WINDOW
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import MAX_BLOCK_SIZE
-from tftp.protocol.transfer import MAX_STRANGER_REPLIES, Timing
+from tftp.protocol.transfer import MAX_STRANGER_REPLIES
 from tftp.server import Config, Limits
 
 __all__ = ["PAGE", "fresh"]
@@ -91,12 +92,14 @@ def _times_table() -> str:
         ("ERROR 5 to strangers, for one transfer", f"{MAX_STRANGER_REPLIES}", ""),
         ("transfers at once", f"{limits.transfers:,}", "`--max-transfers`"),
         ("octets of a request", f"{limits.request:,}", ""),
+        ("requests taken in and not answered yet", f"{limits.waiting:,}", ""),
         ("octets kept of a netascii read", f"{limits.text:,}", ""),
         ("octets of packets shared by transfers of one file", f"{limits.cache:,}", ""),
-        ("transfers above which none gets a connected socket", f"{limits.connected:,}", ""),
+        ("connected sockets beside the first ones of transfers", f"{limits.connected:,}", ""),
+        ("hosts whose round trips are remembered", f"{limits.acquaintances:,}", ""),
         ("time for running transfers to end, when stopped", f"{config.drain:g} s", "`--drain`"),
     ]
-    assert len(fields(limits)) == 9, "a limit without its row"
+    assert len(fields(limits)) == 11, "a limit without its row"
     lines = ["| | By default | Set with |", "|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.server.lab import CONTENT, Lab, open_lab
 from tests.server.wire import ack, data, error, oack, rrq, wrq
-from tftp.protocol.transfer import Timing
+from tftp.protocol.pace import Timing
 from tftp.server import Limits, Upload
 
 BLOCK = CONTENT[:512]

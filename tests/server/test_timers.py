@@ -83,6 +83,48 @@ def test_what_is_over_does_not_pile_up() -> None:
     assert timers.due(1000.0) == lasting
 
 
+def test_many_that_are_due_at_once_come_by_and_by() -> None:
+    """A turn of the loop looks at so many entries and no more; none is left out."""
+    timers: Timers[Clock] = Timers()
+    items = [Clock(1.0 + number / 1000) for number in range(100)]
+    for item in items:
+        timers.watch(item)
+    found = []
+    for _ in range(10):
+        upcoming = timers.next()
+        assert upcoming is not None
+        assert upcoming <= 2.0, "there is more to do at once"
+        part = timers.due(2.0, 10)
+        assert len(part) == 10
+        found += part
+    assert found == items
+    assert timers.next() is None
+
+
+def test_entries_that_moved_on_count_too() -> None:
+    timers: Timers[Clock] = Timers()
+    items = [Clock(1.0) for _ in range(100)]
+    for item in items:
+        timers.watch(item)
+        item.deadline = 3.0
+    assert [timers.due(2.0, 10) for _ in range(9)] == [[]] * 9
+    assert timers.next() == 1.0
+    assert timers.due(2.0, 10) == []
+    assert timers.next() == 3.0
+    assert timers.due(3.0) == items
+
+
+def test_a_deadline_that_moves_on_costs_the_heap_nothing() -> None:
+    """What a packet does to ten thousand transfers in flow: one comparison, and no new entry."""
+    timers: Timers[Clock] = Timers()
+    items = [Clock(1.0) for _ in range(10_000)]
+    for turn in range(20):
+        for item in items:
+            item.deadline = 1.0 + turn
+            timers.watch(item)
+    assert len(timers) == len(items)
+
+
 def test_what_pauses_while_others_pass_comes_back() -> None:
     timers: Timers[Clock] = Timers()
     pausing = Clock(10.0)

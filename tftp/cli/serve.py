@@ -5,6 +5,7 @@ Must not know how anything is served.
 """
 
 import errno
+import fcntl
 import json
 import logging
 import math
@@ -16,18 +17,19 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
 from tftp._version import __version__
 from tftp.errors import LocalError, TftpError
 from tftp.net.handed import take_listeners
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import MAX_BLOCK_SIZE
-from tftp.protocol.transfer import Timing
 from tftp.server import EVERYWHERE, Config, Limits, Server, Upload
-from tftp.server.journal import Notice
+from tftp.server.journal import Notice, say_swept
 from tftp.server.report import Report, spelled
+from tftp.server.workers import MOST, Workers
 
 __all__ = ["main"]
 
@@ -36,7 +38,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 LIMITS, TIMING = Limits(), Timing()
 
 DESCRIPTORS_EACH = 3  # of a transfer: its socket, its file, the folder of an upload
+DESCRIPTORS_LEAST = 1  # of one that reads what others read too: they share the file
 DESCRIPTORS_MORE = 64
+DESCRIPTORS_WORKER = 3  # of the parent, for each worker: two sockets and the line to it
 SUFFIXES = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 NO_RIGHT = (
@@ -100,6 +104,15 @@ def _parse_ports(text: str) -> range:
     raise typer.BadParameter("a range of ports looks like 30000-30999")
 
 
+def _parse_workers(text: str) -> int:
+    """Reads `2`, or `auto` for as many as there are processors for this process."""
+    if text == "auto":
+        return min(len(os.sched_getaffinity(0)), MOST)
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= MOST:
+        return int(text)
+    raise typer.BadParameter(f"workers are a number from 1 to {MOST}, or auto")
+
+
 @app.command()
 def serve(
     root: Annotated[Path, typer.Argument(metavar="[ROOT]", help="The folder to serve.")] = Path(),
@@ -149,6 +162,14 @@ def serve(
             help="Look for the next packet before sleeping, while they come fast.",
         ),
     ] = "auto",
+    workers: Annotated[
+        int,
+        typer.Option(
+            parser=_parse_workers,
+            metavar="N|auto",
+            help="Processes that serve; auto: one for each processor.",
+        ),
+    ] = "1",  # type: ignore[assignment]  # as above
     port_range: Annotated[
         range | None,
         typer.Option(parser=_parse_ports, metavar="A-B", help="Ports for the transfers."),
@@ -176,13 +197,12 @@ def serve(
         raise typer.BadParameter("--log-format is text or json")
     if spin not in ("auto", "off"):
         raise typer.BadParameter("--spin is auto or off")
-    _set_up_log(
-        log_format, logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
-    )
+    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    _set_up_log(log_format, level, shared=workers > 1)
     config = Config(
         upload=upload,
         limits=Limits(
-            transfers=_make_room(max_transfers, upload),
+            transfers=_make_room(max_transfers, upload, workers),
             block_size=block_size_max,
             window=window_max,
             upload=max_upload,
@@ -198,19 +218,30 @@ def serve(
         listeners = take_listeners()
     except LocalError as error:
         _fail(f"{error}. Check the socket unit: it needs ListenDatagram=.")
-    server = Server(root, host=hosts, port=port, config=config, listeners=listeners)
-    _run(server, root, user, config)
+    if workers == 1:
+        server = Server(root, host=hosts, port=port, config=config, listeners=listeners)
+        _run(server, root, user, config)
+    elif listeners:
+        _fail(
+            f"{workers} workers need sockets of their own, but one has been handed over to listen "
+            "on. Leave --workers out, or the socket unit."
+        )
+    else:
+        team = Workers(root, workers, host=hosts, port=port, config=config)
+        _run(team, root, user, config, f", {workers} workers")
 
 
-def _run(server: Server, root: Path, user: str | None, config: Config) -> None:
+def _run(
+    server: Server | Workers, root: Path, user: str | None, config: Config, also: str = ""
+) -> None:
     account = _find_user(user)
     _open(server)
     if account is not None:
         _become(account)
-    for name in server.swept:
-        _log("sweep", f"removed {name!r}, left behind by an upload that was killed")
+    say_swept(server.swept)
     where = ", ".join(map(spelled, server.addresses))
     kind = "read only" if config.upload is Upload.DENY else f"uploads: {config.upload}"
+    kind += also
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: server.stop())
     _log("listening", f"listening on {where}, serving {os.fspath(root.resolve())} ({kind})")
@@ -219,7 +250,7 @@ def _run(server: Server, root: Path, user: str | None, config: Config) -> None:
     _log("stopped", f"stopped: {totals.completed} done, {totals.failed} failed")
 
 
-def _open(server: Server) -> None:
+def _open(server: Server | Workers) -> None:
     try:
         server.open()
     except TftpError as error:
@@ -262,40 +293,62 @@ def _become(account: pwd.struct_passwd) -> None:
         os.setuid(account.pw_uid)
 
 
-def _make_room(wanted: int | None, upload: Upload) -> int:
-    """Raises the limit of descriptors for `wanted` transfers; returns for how many it is enough.
+def _make_room(wanted: int | None, upload: Upload, workers: int) -> int:
+    """Raises the limit of descriptors for `wanted` transfers; returns how many may be tried.
 
-    Says so when a number that the user gave does not fit; the default just gets smaller.
+    The limit is one of each process, and with room to spare a transfer gets a second socket.
+    Says so when it is too low: for a number that the user gave, whatever they read; for the
+    default, even if all read one file.
     """
     each = DESCRIPTORS_EACH - (upload is Upload.DENY)
-    needed = (wanted or LIMITS.transfers) * each + DESCRIPTORS_MORE
+    more = DESCRIPTORS_MORE + DESCRIPTORS_WORKER * (workers - 1)
+    needed = math.ceil((wanted or LIMITS.transfers) / workers) * (each + 1) + more
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return wanted or LIMITS.transfers
     granted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
-    fit = max(1, (granted - DESCRIPTORS_MORE) // each)
-    if wanted is not None and fit < wanted:
+    fit, most = (max(1, (granted - more) // n) * workers for n in (each, DESCRIPTORS_LEAST))
+    if most < LIMITS.transfers if wanted is None else fit < wanted:
         _log(
             "limit",
-            f"only {granted} descriptors are allowed: room for {fit} transfers. "
-            "Raise the limit (ulimit -n) for more",
+            f"only {granted} descriptors are allowed: room for {fit} transfers, for {most} if "
+            "they read the same file. Raise the limit (ulimit -n) for more",
         )
-    return fit
+    return min(wanted or LIMITS.transfers, most)
 
 
 def _log(event: str, message: str) -> None:
     logging.getLogger("tftp.server").info(Notice(event, message))
 
 
-def _set_up_log(log_format: str, level: int) -> None:
-    handler = logging.StreamHandler(sys.stderr)
+def _set_up_log(log_format: str, level: int, *, shared: bool) -> None:
+    handler = _Turns(sys.stderr) if shared else logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if log_format == "json" else _Text())
     logger = logging.getLogger("tftp")
     logger.addHandler(handler)
     logger.setLevel(level)
     logger.propagate = False
     logging.raiseExceptions = False  # a log that cannot be written must not stop the serving
+
+
+class _Turns(logging.StreamHandler[TextIO]):
+    """Lets processes that are forked later write by turns, so that their lines stay whole.
+
+    A pipe that is full takes long lines in pieces. Whoever dies has had its turn.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._turn = os.memfd_create("tftp-log")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line."""
+        fcntl.lockf(self._turn, fcntl.LOCK_EX)
+        try:
+            super().emit(record)
+        finally:
+            fcntl.lockf(self._turn, fcntl.LOCK_UN)
 
 
 class _Text(logging.Formatter):

@@ -10,6 +10,7 @@ Must not know who waits for the socket, or why the transfer was allowed.
 from abc import ABC, abstractmethod
 
 from tftp.errors import LocalError
+from tftp.net.cold import Cold, Fetching
 from tftp.net.files import Sink, Source
 from tftp.net.sealed import Cache
 from tftp.net.udp import MAX_DATAGRAM, Endpoint
@@ -19,12 +20,18 @@ from tftp.protocol.states import State
 from tftp.protocol.train import Train
 from tftp.protocol.transfer import Burst, Ending
 
-__all__ = ["CONNECT_AFTER", "Channel", "Inbound", "Outbound", "Scratch"]
+__all__ = ["CONNECT_AFTER", "MAX_BLOCKS", "Channel", "Inbound", "Outbound", "Scratch"]
 
 MAX_TRAINS = 16  # of different block sizes kept by one loop; each is at most 64 KiB
 ARENA = 4 * 65536  # what is received before it is written in one go
 CONNECT_AFTER = 16  # small blocks: a shorter transfer is over before a second socket pays
 MAX_ARRIVALS = 64  # datagrams taken from one socket before the others have their turn
+# What one transfer sends before the others have their turn: enough for a default window of
+# blocks that fit a frame, so that it goes out at once; a few trains, when others wait.
+MAX_BLOCKS = 128
+MAX_OCTETS = 256 << 10
+LOOK_AGAIN = 1.0  # seconds: a file that is waited for may have come without a word
+DISK_PATIENCE = 60.0  # seconds for a file to come from its disk; by then its peer has left
 
 
 class Scratch:
@@ -50,7 +57,7 @@ class Scratch:
 class Channel(ABC):
     """A transfer that runs over an endpoint. Call `readable` and `expire`, then look at it."""
 
-    __slots__ = ("_scratch", "blocked", "endpoint", "failure", "transfer")
+    __slots__ = ("_scratch", "blocked", "endpoint", "failure", "transfer", "waiting")
 
     transfer: Sender | Receiver
 
@@ -59,7 +66,12 @@ class Channel(ABC):
         self.endpoint = endpoint
         self._scratch = scratch
         self.blocked = False
-        """Whether the socket was full: call `flush` once it is writable."""
+        """Whether there is more to send: call `flush` once the socket is writable.
+
+        It was full, or the others have their turn first.
+        """
+        self.waiting: Fetching | None = None
+        """What it waits for instead: call `flush` once that has been fetched."""
         self.failure: LocalError | None = None
         """What went wrong on this side, if that ended the transfer."""
 
@@ -88,10 +100,16 @@ class Channel(ABC):
 
     @abstractmethod
     def flush(self, now: float) -> None:
-        """Sends all that the transfer has to say."""
+        """Sends what the transfer has to say, a bounded amount of it; see `blocked`."""
 
     def expire(self, now: float) -> None:
-        """Takes the time."""
+        """Takes the time. What has come by now counts before it: we may be the ones who slept."""
+        if self.endpoint.fast is not None:
+            self.step(now)
+        self.readable(now)
+        self._expire(now)
+
+    def _expire(self, now: float) -> None:
         self.transfer.expire(now)
         self.flush(now)
 
@@ -109,7 +127,7 @@ class Channel(ABC):
 class Outbound(Channel):
     """Sends a source."""
 
-    __slots__ = ("_room", "source")
+    __slots__ = ("_look_at", "_room", "_share", "_waits_since", "source")
 
     transfer: Sender
 
@@ -121,6 +139,13 @@ class Outbound(Channel):
         self.transfer = sender
         self.source = source
         self._room = 0
+        self._share = 0
+        self._waits_since = self._look_at = 0.0
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` should be called; while the disk is slow, the peer is not late."""
+        return self.transfer.deadline if self.waiting is None else self._look_at
 
     def readable(self, now: float) -> None:
         """Takes ACKs. One a turn is all that lock-step can bring."""
@@ -133,24 +158,52 @@ class Outbound(Channel):
         self.flush(now)
 
     def flush(self, now: float) -> None:
-        """Sends what the core names, until it names nothing or the socket is full."""
+        """Sends what the core names, until that is nothing, a share, or all the socket takes."""
         transfer = self.transfer
         self.blocked = False
-        while (word := transfer.poll(self._room or 1)) is not None:
-            if not isinstance(word, Burst):
-                self.endpoint.send(word.data, word.to)
-            elif not self._room:
-                self._room = self._plan()  # and ask again, now that the room is known
-            elif not self._send_burst(word, now):
-                self.blocked = True
-                return
+        left = self._share
+        try:
+            while (word := transfer.poll(self._room or 1)) is not None:
+                if not isinstance(word, Burst):
+                    self.endpoint.send(word.data, word.to)
+                elif not self._room:
+                    self._plan()
+                    left = self._share  # and ask again, now that the room is known
+                elif left <= 0 or not self._send_burst(word, now):
+                    self.blocked = True
+                    break
+                else:
+                    left -= word.count
+        except Cold as cold:
+            self._wait_for(cold.source, now)
+        else:
+            if self.waiting is not None:
+                self.transfer.excuse(now - self._waits_since, now)
+            self.waiting = None
 
-    def _plan(self) -> int:
+    def _expire(self, now: float) -> None:
+        # None of the time is the transfer's while the disk has not answered.
+        if self.waiting is None:
+            self.transfer.expire(now)
+        self.flush(now)
+
+    def _wait_for(self, source: Fetching, now: float) -> None:
+        """Leaves what the core has named unsent; it will name it again."""
+        if self.waiting is None:
+            self._waits_since = now
+        elif now - self._waits_since >= DISK_PATIENCE:
+            self.fail(LocalError("Local error (the disk does not answer)"), now)
+            return
+        self.waiting = source
+        self._look_at = now + LOOK_AGAIN
+
+    def _plan(self) -> None:
+        """Says how many blocks go into one train, and how many out in one turn."""
         terms = self.transfer.terms
         stride = terms.block_size + 4
-        if terms.window == 1:
-            return 1
-        return max(1, min(terms.window, self.endpoint.plan_trains(stride), MAX_DATAGRAM // stride))
+        room = 1 if terms.window == 1 else min(terms.window, self.endpoint.plan_trains(stride))
+        self._room = max(1, min(room, MAX_DATAGRAM // stride))
+        self._share = max(1, min(MAX_BLOCKS, MAX_OCTETS // terms.block_size))
 
     def _send_burst(self, burst: Burst, now: float) -> bool:
         terms = self.transfer.terms
@@ -178,6 +231,7 @@ class Outbound(Channel):
     def close(self) -> None:
         """Gives back socket and file."""
         super().close()
+        self.waiting = None
         self.source.close()
 
 

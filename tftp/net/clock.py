@@ -56,10 +56,14 @@ class Timers(Generic[T]):
         """Returns when `due` should be called; nothing is due before that."""
         return self._heap[0][0] if self._heap else None
 
-    def due(self, time: float) -> list[T]:
-        """Returns the items whose deadline has come; `watch` those that go on living."""
+    def due(self, time: float, most: int | None = None) -> list[T]:
+        """Returns the items whose deadline has come; `watch` those that go on living.
+
+        It looks at no more than `most` entries. Then `next` tells that there is more to do.
+        """
         items = []
-        while self._heap and self._heap[0][0] <= time:
+        while self._heap and self._heap[0][0] <= time and most != 0:
+            most = None if most is None else most - 1
             alarm, _, item = heapq.heappop(self._heap)
             if alarm != item.alarm:
                 continue  # an earlier entry was made for it, and has come up already

@@ -33,12 +33,13 @@ __all__ = [
     "StreamSink",
     "StreamSource",
     "Writable",
+    "close_read",
     "write_all",
 ]
 
 
 # The kernel takes no more buffers than this in one call (IOV_MAX).
-_IOV_MAX = os.sysconf("SC_IOV_MAX")
+IOV_MAX = os.sysconf("SC_IOV_MAX")
 
 
 class Source(Protocol):
@@ -116,10 +117,10 @@ class FileSource(_Closing):
         done = 0
         while done < wanted:
             try:
-                count = os.preadv(self._file, buffers[:_IOV_MAX], offset + done)
+                count = os.preadv(self._file, buffers[:IOV_MAX], offset + done)
             except OSError as error:
                 raise refusal(error) from error
-            if count == 0 and any(buffers[:_IOV_MAX]):
+            if count == 0 and any(buffers[:IOV_MAX]):
                 raise FileChanged("The file changed while it was being sent")
             done += count
             if done < wanted:
@@ -127,10 +128,13 @@ class FileSource(_Closing):
         return wanted
 
     def close(self) -> None:
-        """Closes the descriptor."""
+        """Gives the descriptor back."""
         if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+            file, self._file = self._file, -1
+            self._give_back(file)
+
+    def _give_back(self, file: int) -> None:
+        close_read(file)
 
 
 class BytesSource(_Closing):
@@ -347,6 +351,12 @@ class NetasciiSink:
         self._sink.discard()
 
 
+def close_read(file: int) -> None:
+    """Closes a file that was only read: an error of its disk changes nothing any more."""
+    with suppress(OSError):
+        os.close(file)
+
+
 def write_all(file: int, views: Sequence[Readable]) -> int:
     """Writes all octets to a descriptor, waiting where it would block; returns their number.
 
@@ -356,7 +366,7 @@ def write_all(file: int, views: Sequence[Readable]) -> int:
     done = 0
     while done < wanted:
         try:
-            count = os.writev(file, views[:_IOV_MAX])
+            count = os.writev(file, views[:IOV_MAX])
         except BlockingIOError:
             _wait(file, select.POLLOUT)
             continue

@@ -8,6 +8,7 @@ is out of the ordinary goes the way of `Outbound`. Must not know who waits for t
 
 from tftp.errors import LocalError
 from tftp.net.channel import CONNECT_AFTER, Outbound, Scratch
+from tftp.net.cold import Cold
 from tftp.net.files import FileSource, Source
 from tftp.net.sealed import Shared
 from tftp.net.udp import Endpoint
@@ -60,6 +61,9 @@ class LockStep(Outbound):
         except BlockingIOError:
             self.blocked = block > 0  # it is named, and goes out once the socket takes it
             return not self.blocked
+        except Cold as cold:
+            self._wait_for(cold.source, now)  # it is named, and `flush` will send it
+            return False
         except LocalError as error:
             self.fail(error, now)
             return False
@@ -69,7 +73,7 @@ class LockStep(Outbound):
         return True
 
     def _seal(self, block: int) -> bytes | memoryview:
-        """Reads and stamps a block. Raises LocalError."""
+        """Reads and stamps a block. Raises LocalError or Cold."""
         block_size = self.transfer.terms.block_size
         train = self._scratch.train(block_size, 1)
         size = self.source.read_into(train.slots[:1], (block - 1) * block_size)

@@ -4,11 +4,12 @@ Everything that a peer can make grow has its bound in `Limits`, with a default a
 reason for it. Must not know how a bound is kept.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Self
 
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import MAX_BLOCK_SIZE
-from tftp.protocol.transfer import Timing
 
 __all__ = ["Config", "Limits", "Upload"]
 
@@ -31,6 +32,9 @@ class Limits:
     two, while an ERROR would end its boot."""
     request: int = 2048
     """Octets of a request. RFC 2347 binds clients to 512; some pad, none needs more."""
+    waiting: int = 10_000
+    """Requests taken in and not answered yet, each once however often it comes: room for all
+    who may be served. More stay in the socket, and what it cannot hold is lost."""
     block_size: int = MAX_BLOCK_SIZE
     """Granted at most. Larger blocks than the path takes are fragmented, as asked for."""
     window: int = 64
@@ -41,11 +45,29 @@ class Limits:
     """Octets of one netascii transfer that are kept to be sent again: it bounds the window."""
     cache: int = 16 << 20
     """Octets of packets that transfers of one file share."""
-    connected: int = 2000
-    """With more transfers than these none gets a second, connected socket any more."""
+    connected: int = 10_000
+    """Second, connected sockets, of which a transfer may get one: they save a third of the time
+    that a block takes, and cost a descriptor and some kilobytes in the kernel."""
+    acquaintances: int = 4096
+    """Hosts whose round trips are remembered from one transfer to the next."""
     quiet_repeat: float = 1.0
     """For so long after its last progress a transfer is not replaced by the same request:
     a copy that was late in the network must not end what it began."""
+
+    def share(self, workers: int) -> Self:
+        """Returns what each of so many workers gets: together not less than one server.
+
+        What bounds all transfers together is shared out, rounded up; what bounds one of them
+        stays, and so do `acquaintances`, since the ports of a host lead to all workers. A
+        transfer stays with its worker: one that finds no room there is not moved to another.
+        """
+        return replace(
+            self,
+            transfers=-(-self.transfers // workers),
+            waiting=-(-self.waiting // workers),
+            cache=-(-self.cache // workers),
+            connected=-(-self.connected // workers),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import os
 from typing import Protocol
 
 from tftp.errors import AccessDenied, DiskFull
-from tftp.net.files import FileSource, NetasciiSink, NetasciiSource, Sink, Source
+from tftp.net.files import NetasciiSink, NetasciiSource, Sink, Source
+from tftp.net.openfiles import OpenFiles
 from tftp.net.root import Root
 from tftp.net.upload import Policy, UploadSink, room_for
 from tftp.server.config import Upload
@@ -34,10 +35,11 @@ class Folder:
         self._root = root
         self._upload = upload
         self._limit = limit
+        self._files = OpenFiles()
 
     def read(self, name: str, *, netascii: bool, keep: int) -> Source:
         """Opens a regular file inside the root."""
-        source = FileSource(self._root.open_file(name))
+        source = self._files.source(self._root.open_file(name))
         return NetasciiSource(source, keep) if netascii else source
 
     def write(self, name: str, *, netascii: bool, size: int | None) -> Sink:

@@ -7,7 +7,7 @@ Must not know about sockets.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tftp.protocol.packets import RRQ
@@ -15,7 +15,7 @@ from tftp.protocol.transfer import Address
 from tftp.server.report import Report, of_refusal, of_transfer, shown, spelled
 from tftp.server.service import Admitted, Refused
 
-__all__ = ["Journal", "Notice", "Totals"]
+__all__ = ["Journal", "Notice", "Totals", "say_swept"]
 
 log = logging.getLogger("tftp.server")
 
@@ -55,10 +55,17 @@ class Totals:
 class Journal:
     """Writes lines, keeps totals, and calls `listener` with the report of each transfer."""
 
-    def __init__(self, listener: Callable[[Report], None] | None = None) -> None:
-        """Starts with totals of zero."""
-        self.totals = Totals()
+    def __init__(
+        self,
+        listener: Callable[[Report], None] | None = None,
+        *,
+        totals: Totals | None = None,
+        keep: Callable[[Totals], None] | None = None,
+    ) -> None:
+        """Counts on from `totals`, which are zero by default; `keep` gets them at each change."""
+        self.totals = totals or Totals()
         self._listener = listener
+        self._keep = keep
         self._last_busy: float | None = None
         self._turned_away = 0
 
@@ -83,16 +90,19 @@ class Journal:
             totals.completed += 1
         else:
             totals.failed += 1
+        self._counted()
         self._write(logging.INFO if report.ok else logging.WARNING, report)
 
     def refused(self, refused: Refused, peer: Address) -> None:
         """Notes that a request got an ERROR. Boot loaders ask for much that is not there."""
         self.totals.refused += 1
+        self._counted()
         self._write(logging.INFO, of_refusal(refused, peer))
 
     def busy(self, peer: Address, reason: str, now: float) -> None:
         """Notes that a request found no room; says so once in a while."""
         self.totals.turned_away += 1
+        self._counted()
         self._turned_away += 1
         if self._last_busy is not None and now - self._last_busy < QUIET:
             return
@@ -105,6 +115,10 @@ class Journal:
         """Writes a line that is about no single transfer's end."""
         log.log(level, Notice(event, message))
 
+    def _counted(self) -> None:
+        if self._keep is not None:
+            self._keep(self.totals)
+
     def _write(self, level: int, report: Report) -> None:
         log.log(level, report)
         if self._listener is None:
@@ -113,3 +127,10 @@ class Journal:
             self._listener(report)
         except Exception:  # whatever it is: it must not end the serving
             log.exception("the listener for transfers failed")
+
+
+def say_swept(names: Iterable[str]) -> None:
+    """Tells of temporary files that were swept away."""
+    for name in names:
+        line = f"removed {name!r}, left behind by an upload that was killed"
+        log.info(Notice("sweep", line))

@@ -3,63 +3,45 @@
 Each transfer has a port of its own (RFC 1350 section 4), bound to the address that was
 asked, so that the answer comes from there. What may take long (making an upload durable)
 runs in a few threads beside the loop, and only that. Whatever a datagram brings, the
-others are served on. Must not decide anything about requests: that is the service's.
+others are served on: nobody gets more than a share of a turn. Must not decide anything
+about requests: that is the service's.
 """
 
 import errno
 import logging
 import os
+import resource
 import select
 import socket
-import threading
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import sys
+from itertools import islice
 
 from tftp.errors import LocalError
-from tftp.net.arrivals import QuickInbound
-from tftp.net.channel import Channel, Inbound, Outbound, Scratch
-from tftp.net.clock import NEVER, Timers
+from tftp.net.channel import Channel, Inbound, Scratch
+from tftp.net.clock import Timers
 from tftp.net.clock import now as clock
-from tftp.net.lockstep import LockStep
-from tftp.net.udp import (
-    UPLOAD_BUFFER,
-    Endpoint,
-    bind_transfer,
-    buffer_for,
-    grow_buffer,
-    is_group,
-    receive_request,
-    send_from,
-)
+from tftp.net.cold import Fetching
+from tftp.net.udp import Endpoint, bind_transfer
 from tftp.protocol.transfer import Address
+from tftp.server.beside import Bell, Beside
 from tftp.server.config import Config
 from tftp.server.journal import Journal
-from tftp.server.service import Admitted, Reading, Refused, Service, Verdict, Writing
+from tftp.server.readers import Readers
+from tftp.server.reception import Call, Reception
+from tftp.server.running import Running, drive
+from tftp.server.service import SHORTAGES, Admitted, Reading, Refused, Service, Verdict, Writing
 
 __all__ = ["Loop"]
 
-REQUESTS_A_TURN = 256  # before the running transfers have their turn again
 EVENTS_A_TURN = 512
+REQUESTS_A_TURN = 128  # they take no more than twice as long as so many events
+EXPIRIES_A_TURN = 512
+SPARED = 64  # connected sockets given up when descriptors run out: others may come yet
+RESERVE = 16  # descriptors that no transfer gets: to make an upload durable takes one
 SPIN = 0.0002  # seconds of looking before sleeping; a loopback answer takes a tenth of it
 SPIN_WITHIN = 0.001  # seconds: packets closer than this make looking worth its while
 LONGEST_WAIT = 3600.0  # seconds; epoll takes no number of them that is without end
-COMMITTERS = 4  # threads that wait for the disk
-
-
-@dataclass(slots=True, eq=False)
-class _Running:
-    """A transfer under way: what was admitted, the channel that drives it, and its alarm."""
-
-    admitted: Admitted
-    channel: Channel
-    alarm: float = NEVER
-    reported: bool = False
-    waits_to_write: bool = False
-
-    @property
-    def deadline(self) -> float | None:
-        return self.channel.deadline
+COMMITTERS = 4  # threads that make uploads durable
 
 
 class Loop:
@@ -69,26 +51,26 @@ class Loop:
         self, listeners: list[socket.socket], service: Service, config: Config, journal: Journal
     ) -> None:
         """Takes ownership of the listeners."""
-        self._listeners = {sock.fileno(): sock for sock in listeners}
+        self._reception = Reception(listeners, config.limits)
         self._service = service
         self._config = config
         self._journal = journal
-        self._running: dict[int, _Running] = {}
-        self._connected: dict[int, tuple[Channel, _Running]] = {}
-        self._of: dict[Admitted, _Running] = {}
-        self._timers: Timers[_Running] = Timers()
+        self._running: dict[int, Running] = {}
+        self._connected: dict[int, tuple[Channel, Running]] = {}
+        self._of: dict[Admitted, Running] = {}
+        self._timers: Timers[Running] = Timers()
         self._scratch = Scratch(config.limits.cache)
         self._epoll = select.epoll()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._waking = threading.RLock()  # a signal may come while this very thread has it
+        self._bell = Bell()
+        self._commits = Beside(self._bell, COMMITTERS, "tftp-commit")
+        self._reads = Readers(self._bell)
         self._spins = False
+        self._last = 0
+        """The descriptor that was had last. As it is the lowest free one, it tells how many."""
         self._stops = 0
         self._end: float | None = None
-        self._committed: deque[tuple[_Running, LocalError | None]] = deque()
-        self._committers: ThreadPoolExecutor | None = None
-        self._has_committer = False
-        self._epoll.register(self._wake, select.EPOLLIN)
-        for fd in self._listeners:
+        self._epoll.register(self._bell.fileno(), select.EPOLLIN)
+        for fd in self._reception.filenos():
             self._epoll.register(fd, select.EPOLLIN)
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -98,23 +80,17 @@ class Loop:
         returns from `run`. `at_once` lets none end.
         """
         self._stops += 2 if at_once else 1
-        self._rouse()
+        self._bell.ring()
 
     def run(self) -> None:
         """Serves until stopped, then closes everything."""
         try:
             while not self._ended():
-                self._turn()
+                self.turn()
             self._end = clock()
-            self._turn()  # what has arrived by now still counts: many a last ACK
+            self.turn()  # what has arrived by now still counts: many a last ACK
         finally:
             self._close()
-
-    def _rouse(self) -> None:
-        """Has the loop look around; does nothing once it is closed and the number is another's."""
-        with self._waking:
-            if self._wake >= 0:
-                os.eventfd_write(self._wake, 1)
 
     def _ended(self) -> bool:
         if not self._stops:
@@ -139,10 +115,15 @@ class Loop:
         )
         self._close_listeners()
 
-    def _turn(self) -> None:
-        """Waits for something to happen, and does what follows from it."""
+    def turn(self) -> None:
+        """Waits for something to happen, and does what follows from it: a bounded amount.
+
+        `run` calls it again and again. Who has more to do or to say than a share of the turn
+        stays ready, and epoll hands out the ready ones in turn.
+        """
         connected = self._connected
         ready = self._events()
+        room = self._answer_requests(REQUESTS_A_TURN)
         now = clock()
         for fd, events in ready:
             pair = connected.get(fd)
@@ -157,13 +138,15 @@ class Loop:
             other = self._running.get(fd)
             if other is not None:
                 self._serve(other, events)
-            elif fd in self._listeners:
-                self._answer_requests(self._listeners[fd])
-            elif fd == self._wake:
-                os.eventfd_read(self._wake)
-        self._take_committed()
+            elif fd in self._reception:
+                self._reception.take(fd)
+                room = self._answer_requests(room)
+            elif fd == self._bell.fileno():
+                self._bell.hush()
+        self._commits.settle()
+        self._reads.settle()
         now = clock()
-        for running in self._timers.due(now):
+        for running in self._timers.due(now, EXPIRIES_A_TURN):
             running.channel.expire(now)
             self._after(running)
 
@@ -174,7 +157,7 @@ class Loop:
         pays only while packets are that close: when none comes, it sleeps until they are.
         """
         events: list[tuple[int, int]] = []
-        if self._spins:
+        if self._spins and not self._reception:
             until = clock() + SPIN
             while not events and clock() < until:
                 events = self._epoll.poll(0, EVENTS_A_TURN)
@@ -186,30 +169,34 @@ class Loop:
 
     def _wait(self) -> float | None:
         """Returns the seconds until something is due; epoll rounds them up to its grain."""
+        if self._reception:
+            return 0.0
         due = self._timers.next()
         if self._end is not None:
             due = self._end if due is None else min(due, self._end)
         return None if due is None else min(max(0.0, due - clock()), LONGEST_WAIT)
 
-    def _serve(self, running: _Running, events: int) -> None:
+    def _serve(self, running: Running, events: int) -> None:
         now = clock()
         channel = running.channel
         if events & ~select.EPOLLOUT:
-            channel.readable(now)
-        if events & select.EPOLLOUT:
+            channel.readable(now)  # and answers: that is its share of the turn
+        else:
             channel.flush(now)
         self._after(running)
         if channel.wants_connection and not channel.over:
             self._connect(running, now)
 
-    def _connect(self, running: _Running, now: float) -> None:
-        """Gives a transfer that has got going a connected socket, while they are few."""
+    def _connect(self, running: Running, now: float) -> None:
+        """Gives a transfer that has got going a connected socket, while that is cheap."""
         channel = running.channel
         endpoint = channel.endpoint
-        if len(self._running) > self._config.limits.connected:
+        most = _most_descriptors()
+        if len(self._connected) >= self._config.limits.connected or 4 * self._last > 3 * most:
             return
         if endpoint.connect(channel.transfer.peer):
             assert endpoint.fast is not None, "connect has made it"
+            self._last = endpoint.fast.fileno()
             self._connected[endpoint.fast.fileno()] = channel, running
             self._epoll.register(endpoint.fast.fileno(), select.EPOLLIN)
             channel.readable(now)  # what came before goes before what comes from now on
@@ -222,12 +209,19 @@ class Loop:
             del self._connected[endpoint.fast.fileno()]
             endpoint.disconnect()
 
-    def _spare(self) -> None:
-        """Gives up all connected sockets: new transfers lack descriptors."""
-        for channel, _ in list(self._connected.values()):
-            self._disconnect(channel.endpoint)
+    def _spare(self) -> bool:
+        """Gives up the oldest connected sockets, for a new transfer lacks descriptors.
 
-    def _after(self, running: _Running) -> None:
+        Returns whether there were any. What they had is taken first.
+        """
+        pairs = list(islice(self._connected.values(), SPARED))
+        for channel, running in pairs:
+            if not channel.step(clock()):
+                self._after(running)
+            self._disconnect(channel.endpoint)
+        return bool(pairs)
+
+    def _after(self, running: Running) -> None:
         """Looks at a transfer after an input: whether it is over or blocked, and when it is due."""
         channel = running.channel
         if isinstance(channel, Inbound) and channel.finishing:
@@ -244,107 +238,94 @@ class Loop:
             running.waits_to_write = channel.blocked
             events = select.EPOLLIN | (select.EPOLLOUT if channel.blocked else 0)
             self._epoll.modify(channel.endpoint.fileno(), events)
+        if channel.waiting is not None:
+            self._fetch(running, channel.waiting)
         self._timers.watch(running)
 
-    def _commit(self, running: _Running, channel: Inbound) -> None:
+    def _fetch(self, running: Running, source: Fetching) -> None:
+        """Has what is not in memory read beside the loop; then the transfer goes on."""
+
+        def fetched() -> None:
+            if running.channel.waiting is not None:
+                running.channel.flush(clock())
+                self._after(running)
+
+        source.fetch(self._reads, fetched)
+
+    def _commit(self, running: Running, channel: Inbound) -> None:
         """Has an upload made durable beside the loop; it waits there for the disk."""
-        if channel.begun:
-            return
-        channel.begun = True
-        if self._committers is None:
-            self._committers = ThreadPoolExecutor(COMMITTERS, "tftp-commit")
 
-        def commit() -> None:
-            self._committed.append((running, channel.finish()))
-            self._rouse()
-
-        try:
-            self._committers.submit(commit)
-            self._has_committer = True
-        except RuntimeError:  # no thread is to be had
-            if not self._has_committer:
-                self._committers = None  # with what it has queued
-                commit()
-
-    def _take_committed(self) -> None:
-        while self._committed:
-            running, error = self._committed.popleft()
-            channel = running.channel
-            assert isinstance(channel, Inbound)
+        def finished(error: LocalError | None) -> None:
             channel.finished(error, clock())
             self._after(running)
 
-    def _answer_requests(self, listener: socket.socket) -> None:
-        """Takes the requests that wait, as many as a turn allows."""
-        limit = self._config.limits.request
-        for _ in range(REQUESTS_A_TURN):
-            arrival = receive_request(listener, limit)
-            if arrival is None:
-                return
-            datagram, source, local = arrival
-            # No answer to a broadcast (RFC 1123 4.2.3.5), and none to nobody.
-            if local is not None and not is_group(source):
-                self._answer(listener, datagram, source, local)
+        if not channel.begun:
+            channel.begun = True
+            self._commits.run(channel.finish, finished)
 
-    def _answer(
-        self, listener: socket.socket, datagram: bytes, source: Address, local: str
-    ) -> None:
+    def _answer_requests(self, room: int) -> int:
+        """Answers `room` of the requests that wait; returns for how many there is room still."""
+        while room and (call := self._reception.next()) is not None:
+            self._answer(call)
+            room -= 1
+        return room
+
+    def _answer(self, call: Call) -> None:
         now = clock()
-        verdict = self._service.decide(datagram, source, now)
+        verdict = self._service.decide(call.datagram, call.source, now)
         match verdict:
             case Reading() | Writing():
-                self._begin(listener, verdict, local, now)
+                self._begin(call, verdict, now)
             case Refused():
-                send_from(listener, verdict.datagram, source, local)
-                self._journal.refused(verdict, source)
+                self._reception.answer(call, verdict.datagram)
+                self._journal.refused(verdict, call.source)
             case Verdict.REPEATED:
-                if self._repeat(source, now):
-                    self._answer(listener, datagram, source, local)
+                if self._repeat(call.source, now):
+                    self._answer(call)
             case Verdict.BUSY:
-                self._journal.busy(source, "as many transfers as allowed are running", now)
+                self._journal.busy(call.source, "as many transfers as allowed are running", now)
             case Verdict.SHORT:
-                self._spare()
-                self._journal.busy(source, verdict.value, now)
+                self._make_do(call, verdict.value)
             case Verdict.NO_REQUEST:
                 pass
 
-    def _begin(self, listener: socket.socket, admitted: Admitted, local: str, now: float) -> None:
-        peer = admitted.peer
-        scope = peer[3] if len(peer) == 4 else 0
+    def _begin(self, call: Call, admitted: Admitted, now: float) -> None:
         try:
-            endpoint = bind_transfer(
-                socket.AddressFamily(listener.family), local, scope, self._config.ports
-            )
+            endpoint = self._bind(call)
         except OSError as error:
-            self._forget(admitted, error)
+            admitted.drop()
+            self._service.release(admitted)
+            reason = os.strerror(error.errno or 0)
+            if error.errno in SHORTAGES:
+                self._make_do(call, reason)
+                return
+            if error.errno == errno.EADDRINUSE:
+                reason = "all ports of the range are taken"
+            self._journal.busy(call.source, reason, now)
             return
-        channel: Channel
-        if isinstance(admitted, Reading):
-            kind = LockStep if admitted.transfer.terms.window == 1 else Outbound
-            channel = kind(admitted.transfer, endpoint, admitted.file, self._scratch)
-        else:
-            terms = admitted.transfer.terms
-            if terms.window > 1:
-                endpoint.group_arrivals()
-                wanted = 2 * buffer_for(terms.window, terms.block_size)
-                grow_buffer(endpoint.socket, min(wanted, UPLOAD_BUFFER))
-            channel = QuickInbound(admitted.transfer, endpoint, admitted.file, self._scratch)
-        running = _Running(admitted, channel)
+        channel = drive(admitted, endpoint, self._scratch)
+        running = Running(admitted, channel)
         self._running[endpoint.fileno()] = self._of[admitted] = running
         self._epoll.register(endpoint.fileno(), select.EPOLLIN)
         self._journal.began(admitted)
         channel.flush(now)
         self._after(running)
 
-    def _forget(self, admitted: Admitted, error: OSError) -> None:
-        """Gives up a transfer that gets no socket: silence, so that the client asks again."""
-        admitted.drop()
-        self._service.release(admitted)
-        self._spare()
-        reason = "all ports of the range are taken"
-        if error.errno != errno.EADDRINUSE:
-            reason = os.strerror(error.errno or 0)
-        self._journal.busy(admitted.peer, reason, clock())
+    def _bind(self, call: Call) -> Endpoint:
+        """Makes the endpoint of a new transfer, unless it would be one of the last descriptors."""
+        endpoint = bind_transfer(call.family, call.local, call.scope, self._config.ports)
+        self._last = endpoint.fileno()
+        if self._last + RESERVE >= _most_descriptors():
+            endpoint.close()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return endpoint
+
+    def _make_do(self, call: Call, shortage: str) -> None:
+        """Takes descriptors back from those who have two; else silence: the client asks again."""
+        if self._spare():
+            self._answer(call)
+        else:
+            self._journal.busy(call.source, shortage, clock())
 
     def _repeat(self, source: Address, now: float) -> bool:
         """Takes a request again whose transfer runs: its first flight may have been lost.
@@ -362,7 +343,7 @@ class Loop:
         self._after(running)
         return running.admitted not in self._of
 
-    def _end_transfer(self, running: _Running) -> None:
+    def _end_transfer(self, running: Running) -> None:
         fd = running.channel.endpoint.fileno()
         self._epoll.unregister(fd)
         del self._running[fd], self._of[running.admitted]
@@ -370,30 +351,32 @@ class Loop:
         running.channel.close()
         self._service.release(running.admitted)
 
-    def _report(self, running: _Running) -> None:
+    def _report(self, running: Running) -> None:
         """Writes the line of a transfer, once: an upload that is whole may dally on."""
         if not running.reported:
             running.reported = True
             self._journal.ended(running.admitted)
 
     def _close_listeners(self) -> None:
-        for fd, sock in self._listeners.items():
+        for fd in self._reception.filenos():
             self._epoll.unregister(fd)
-            sock.close()
-        self._listeners.clear()
+        self._reception.close()
 
     def _close(self) -> None:
         now = clock()
-        if self._committers is not None:
-            self._committers.shutdown(wait=True)
-        self._take_committed()
+        self._commits.close()
         for running in list(self._running.values()):
             if running.admitted.transfer.outcome is None:
                 running.channel.fail(LocalError("The server is shutting down"), now)
             self._end_transfer(running)
             self._report(running)
+        self._reads.close()  # after the transfers, for whom there is nothing left to read
         self._close_listeners()
         self._epoll.close()
-        with self._waking:
-            os.close(self._wake)
-            self._wake = -1
+        self._bell.close()
+
+
+def _most_descriptors() -> int:
+    """Returns how many this process may have."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft

@@ -8,7 +8,7 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Self
 
@@ -23,7 +23,7 @@ from tftp.server.loop import Loop
 from tftp.server.report import Report
 from tftp.server.service import Service
 
-__all__ = ["EVERYWHERE", "Server"]
+__all__ = ["EVERYWHERE", "Server", "bind_listeners"]
 
 EVERYWHERE = ("0.0.0.0", "::")
 """All addresses of the machine, IPv4 and IPv6."""
@@ -47,7 +47,7 @@ class Server:
 
     def __init__(
         self,
-        root: str | os.PathLike[str],
+        root: str | os.PathLike[str] | Root,
         *,
         host: str | Sequence[str] = "127.0.0.1",
         port: int = 0,
@@ -59,12 +59,13 @@ class Server:
     ) -> None:
         """Takes the settings; nothing is opened yet.
 
+        A `root` that is open already is not swept, and is closed in the end.
         `upload` is one of deny, create, overwrite, rename, where no `config` says more.
         `on_transfer` is called in the server's thread with the report of each transfer.
         `listeners` are sockets that are bound already, as `take_listeners` returns them;
         the server owns them from `open` on, and then `host` and `port` mean nothing.
         """
-        self._root_path = root
+        self._given_root = root
         self._hosts = [host] if isinstance(host, str) else list(host)
         self._port = port
         self._listeners = list(listeners)
@@ -96,11 +97,12 @@ class Server:
 
     def open(self) -> None:
         """Opens folder and sockets; does not serve yet. Raises LocalError or OSError."""
-        root = Root(self._root_path)
+        given = self._given_root
+        root = given if isinstance(given, Root) else Root(given)
         try:
-            if self._config.upload is not Upload.DENY:
+            if root is not given and self._config.upload is not Upload.DENY:
                 self.swept = root.sweep()
-            listeners = self._listeners or self._listen()
+            listeners = self._listeners or bind_listeners(self._hosts, self._port)[0]
         except BaseException:
             root.close()
             raise
@@ -148,38 +150,64 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.stop(at_once=True)
 
-    def _listen(self) -> list[socket.socket]:
-        """Binds a socket for each host; all get the same port.
 
-        Where any port will do, one that is free for IPv4 may be taken for IPv6.
-        """
-        for _ in range(0 if self._port else FREE_PORTS):
-            try:
-                return self._bind_all()
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-        return self._bind_all()
+def bind_listeners(hosts: Sequence[str], port: int, sets: int = 1) -> list[list[socket.socket]]:
+    """Binds a socket for each host, all to the same port, and so many sets of them.
 
-    def _bind_all(self) -> list[socket.socket]:
-        listeners: list[socket.socket] = []
-        port = self._port
+    The sockets of the first set are bound as if they were to stay alone: so a port is found
+    taken also where its owner shares it among its own. Only then others may join them.
+    Port 0 takes a free one. Raises LocalError or OSError.
+    """
+    bound = [_bind_set(hosts, port)]
+    try:
+        for _ in range(sets - 1):
+            bound.append([])
+            for first in bound[0]:
+                first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                family = socket.AddressFamily(first.family)
+                bound[-1].append(bind_listener(family, first.getsockname(), shared=True))
+    except BaseException:
+        _close_all(sock for group in bound for sock in group)
+        raise
+    return bound
+
+
+def _bind_set(hosts: Sequence[str], port: int) -> list[socket.socket]:
+    """Binds a socket for each host; all get the same port.
+
+    Where any port will do, one that is free for IPv4 may be taken for IPv6.
+    """
+    for _ in range(0 if port else FREE_PORTS):
         try:
-            for host in self._hosts:
-                for family, address in resolve(host, port):
-                    try:
-                        sock = bind_listener(family, (address[0], port, *address[2:]))
-                    except OSError as error:
-                        if host == "::" and listeners and error.errno in _NO_FAMILY:
-                            continue
-                        raise
-                    listeners.append(sock)
-                    port = sock.getsockname()[1]
-            if not listeners:
-                raise LocalError(f"No address to listen on: {', '.join(self._hosts)}")
-        except BaseException:
-            for sock in listeners:
-                with suppress(OSError):
-                    sock.close()
-            raise
-        return listeners
+            return _bind_all(hosts, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    return _bind_all(hosts, port)
+
+
+def _bind_all(hosts: Sequence[str], port: int) -> list[socket.socket]:
+    listeners: list[socket.socket] = []
+    try:
+        for host in hosts:
+            for family, address in resolve(host, port):
+                try:
+                    sock = bind_listener(family, (address[0], port, *address[2:]))
+                except OSError as error:
+                    if host == "::" and listeners and error.errno in _NO_FAMILY:
+                        continue
+                    raise
+                listeners.append(sock)
+                port = sock.getsockname()[1]
+        if not listeners:
+            raise LocalError(f"No address to listen on: {', '.join(hosts)}")
+    except BaseException:
+        _close_all(listeners)
+        raise
+    return listeners
+
+
+def _close_all(sockets: Iterable[socket.socket]) -> None:
+    for sock in sockets:
+        with suppress(OSError):
+            sock.close()

@@ -14,19 +14,21 @@ from tftp.errors import ErrorCode, LocalError, MalformedPacket, ProtocolError
 from tftp.net.files import Sink, Source
 from tftp.net.udp import UPLOAD_BUFFER, buffer_for
 from tftp.protocol.options import Ceiling, Terms, grant
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import RRQ, WRQ, Request, decode_request, encode_error, peek
 from tftp.protocol.receiver import Receiver
 from tftp.protocol.sender import Sender
-from tftp.protocol.transfer import Address, Timing
+from tftp.protocol.transfer import Address
+from tftp.server.acquaintances import Acquaintances
 from tftp.server.config import Limits
 from tftp.server.content import Content
 
-__all__ = ["Admitted", "Reading", "Refused", "Service", "Verdict", "Writing"]
+__all__ = ["SHORTAGES", "Admitted", "Reading", "Refused", "Service", "Verdict", "Writing"]
 
 _MODES = ("octet", "netascii")
 
 # Of our own, and soon over: silence, so that the client asks again.
-_SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 
 
 @dataclass(slots=True, eq=False)
@@ -98,6 +100,7 @@ class Service:
         self.receive_budget = UPLOAD_BUFFER
         """The receive buffer, in octets, that a socket may get: it bounds windows of uploads."""
         self._newest: dict[Address, Admitted] = {}
+        self._acquaintances = Acquaintances(limits.acquaintances)
         self._count = 0
 
     @property
@@ -137,8 +140,10 @@ class Service:
         return self._newest.get(source)
 
     def release(self, admitted: Admitted) -> None:
-        """Forgets a transfer that is over."""
+        """Forgets a transfer that is over, but not how fast its peer was."""
         self._count -= 1
+        transfer, peer = admitted.transfer, admitted.peer
+        self._acquaintances.remember(peer, transfer.terms, transfer.pace, transfer.heard_at)
         if self._newest.get(admitted.peer) is admitted:
             del self._newest[admitted.peer]
 
@@ -176,7 +181,8 @@ class Service:
         file = self._content.read(request.filename, netascii=netascii, keep=keep)
         if file.size is not None:
             terms = self._grant(request, file.size)
-        transfer = Sender.answering(source, terms, self._timing, now)
+        pace = self._acquaintances.recall(source, terms, now)
+        transfer = Sender.answering(source, terms, self._timing, now, pace)
         return Reading(source, request, datagram, now, transfer, file)
 
     def _admit_write(
@@ -188,7 +194,8 @@ class Service:
             terms = self._grant(request, None, window=min(room, self._limits.window))
         netascii = request.mode == "netascii"
         file = self._content.write(request.filename, netascii=netascii, size=terms.size)
-        transfer = Receiver.answering(source, terms, self._timing, now)
+        pace = self._acquaintances.recall(source, terms, now)
+        transfer = Receiver.answering(source, terms, self._timing, now, pace)
         return Writing(source, request, datagram, now, transfer, file)
 
     def _grant(self, request: Request, size: int | None, window: int | None = None) -> Terms:
@@ -198,4 +205,4 @@ class Service:
 
 def _is_shortage(error: Exception) -> bool:
     cause = error.__cause__
-    return isinstance(cause, OSError) and cause.errno in _SHORTAGES
+    return isinstance(cause, OSError) and cause.errno in SHORTAGES

@@ -15,6 +15,8 @@ from typing import TypedDict
 
 HOST = "127.0.0.1"
 
+ENDLESS = 100_000  # transfers that no server gets done: the clients go on until the limit
+
 SPARE = 15.0  # seconds beyond its own limit before a generator counts as hung
 
 
@@ -77,6 +79,11 @@ class Job:
     def count(self) -> int:
         """Returns how many transfers it is."""
         return self.transfers or self.clients
+
+    @property
+    def endless(self) -> bool:
+        """Whether it only ends with its time: what is not done then is no flaw."""
+        return self.transfers >= ENDLESS
 
     def arguments(self, port: int, name: str) -> list[str]:
         """Returns the generator's command line; uploads get `name` and a number."""

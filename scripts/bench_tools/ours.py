@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from scripts.bench_tools import account
-from scripts.bench_tools.job import Job
+from scripts.bench_tools.job import ENDLESS, Job
 from scripts.bench_tools.measure import name_of, prepare_files, take
 from scripts.bench_tools.results import Step, Still, Team
 from scripts.bench_tools.servers import NotReady, Running, Server, Stage, running
@@ -26,7 +26,8 @@ AT_LEAST = 1_000  # transfers of each step
 STEP_SIZE = 64 * KIB
 WARM = 20  # transfers before a step
 
-WORKER_JOB = Job(2 * MIB, clients=32, transfers=96, block=ETHERNET, limit=10.0)
+# So many clients that there is always something to do for each worker.
+WORKER_JOB = Job(2 * MIB, clients=128, transfers=ENDLESS, block=ETHERNET, limit=3.0)
 WORKER_LOADS = 2
 
 
@@ -63,24 +64,28 @@ def workers(stage: Stage, ours: Server, rounds: int) -> list[Team]:
     """Measures one worker and two, in turn, under the load of two generators.
 
     Servers and loads are not kept on processors of their own: with fewer than four, they
-    share them, and the gain that can be had is smaller.
+    share them, and the gain that can be had is smaller. So the processor time of the busiest
+    worker is noted, too: what was moved in it tells what there is to gain with more.
     """
     prepare_files(stage, [WORKER_JOB])
     free = replace(stage.generator, cpu=None)
     everywhere = (stage.cores.server, stage.cores.load, *stage.cores.spare)
-    teams: list[Team] = [{"workers": count, "runs": []} for count in (1, 2)]
+    teams: list[Team] = [{"workers": count, "runs": [], "busiest": []} for count in (1, 2)]
     for _ in range(rounds):
         for team in teams:
             server = ours.with_options("--workers", str(team["workers"]))
             with running(server, stage, cpus=everywhere) as up:
+                before = account.cpu_of_each(up.process.pid)
                 loads = [
                     free.start(WORKER_JOB, up.port, name_of(WORKER_JOB.size))
                     for _ in range(WORKER_LOADS)
                 ]
                 tallies = [free.collect(load, WORKER_JOB) for load in loads]
+                after = account.cpu_of_each(up.process.pid)
             total = sum(tally["bytes"] for tally in tallies)
             seconds = max(tally["seconds"] for tally in tallies)
             team["runs"].append((total, seconds))
+            team["busiest"].append(max(b - a for a, b in zip(before, after, strict=True)))
             print(
                 f"bench: {team['workers']} workers {total / seconds / 1e6:.1f} MB/s",
                 file=sys.stderr,

@@ -132,7 +132,7 @@ def _marks(one: Figures, workload: Workload) -> str:
     signs = {
         "*": one.window < workload.job.window,
         "~": one.limiting,
-        "^": one.unfinished > 0 and workload.job.clients > 1,
+        "^": one.unfinished > 0 and workload.job.clients > 1 and not workload.job.endless,
         "!": one.foreign > DISTURBED,
     }
     return "".join(sign for sign, is_set in signs.items() if is_set)
@@ -218,7 +218,11 @@ def _details(results: Results) -> Grid:
                 continue
             causes = {text for run in lane["runs"] for text in run["tally"]["causes"]}
             remarks = [lane["trouble"]] if lane["trouble"] else []
-            remarks += [f"{one.unfinished} not done"] if one.unfinished else []
+            remarks += (
+                [f"{one.unfinished} not done"]
+                if one.unfinished and not workload.job.endless
+                else []
+            )
             remarks += sorted(causes)
             grid.rows.append(
                 [
@@ -310,14 +314,26 @@ def _scale(results: Results) -> Grid:
 
 
 def _workers(results: Results) -> Grid:
-    grid = Grid("Workers", ["workers", "MB/s", "lowest", "highest", "gain"])
-    first = 0.0
+    heads = ["workers", "MB/s", "lowest", "highest", "gain", "a processor each", "gain"]
+    grid = Grid("Workers", heads)
+    first, alone = 0.0, 0.0
     for team in results["workers"]:
         speeds = [moved / seconds / 1e6 for moved, seconds in team["runs"]]
         speed = statistics.median(speeds)
         first = first or speed
         cells = [_number(speed), _number(min(speeds)), _number(max(speeds)), _times(speed / first)]
+        if busiest := team.get("busiest"):  # older figures lack it
+            pairs = zip(team["runs"], busiest, strict=True)
+            possible = statistics.median(moved / cpu / 1e6 for (moved, _), cpu in pairs)
+            alone = alone or possible
+            cells += [_number(possible), _times(possible / alone)]
+        else:
+            cells += ["", ""]
         grid.rows.append([str(team["workers"]), *cells])
+    grid.notes.append(
+        "a processor each: MB per second of processor time of the busiest worker, which is "
+        "what they would reach if the load left them a processor each"
+    )
     cores = results["machine"]["cores"]
     if cores < 4:
         grid.notes.append(

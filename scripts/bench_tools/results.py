@@ -63,6 +63,8 @@ class Team(TypedDict):
 
     workers: int
     runs: list[tuple[int, float]]
+    busiest: list[float]
+    """Seconds of processor time of the worker that used most, in each run."""
 
 
 class Results(TypedDict, total=False):

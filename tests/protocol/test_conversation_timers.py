@@ -201,15 +201,15 @@ def test_a_fast_peer_brings_the_interval_to_the_floor_and_not_below() -> None:
         0.001  < ACK 1
                > DATA 2 512
         0.101  > DATA 2 512
-        0.201  < ACK 2                # of which copy? Karn: of no use as a measure
-               > DATA 3 512           # but a first doubling is taken back
-        0.301  > DATA 3 512
-        0.501  > DATA 3 512
-        0.502  < ACK 3                # a second one is not: it may have got slower
+        0.301  > DATA 2 512
+        0.302  < ACK 2                # of which copy? Karn: of no use as a measure
+               > DATA 3 512           # but as soon after the last copy as usual: as before
+        0.402  > DATA 3 512
+        0.5    < ACK 3                # this one not: it may have got slower
                > DATA 4 512
-        0.602  < ACK 4                # the first clean measure: 0.114 s from now on
+        0.6    < ACK 4                # the first clean measure: 0.114 s from now on
                > DATA 5 512
-        0.716  > DATA 5 512
+        0.714  > DATA 5 512
         0.8    < ACK 5
                > DATA 6 440
         0.801  < ACK 5                # the first copy had arrived: that one was needless

@@ -123,14 +123,13 @@ def test_a_slow_disk_is_no_silence_of_the_peer(excused: bool) -> None:
     assert (sender.outcome is None) is excused
 
 
-def test_doublings_are_not_taken_back_for_ever() -> None:
-    """A peer that has got slower, and says nothing to copies, must be measured some day."""
-    sender = Sender.answering(PEER, Terms(), TIMING, 0.0)
-    sender.poll()
-    sender.sent(Burst(1, 1, 0), 512, 0.0)
-    sender.receive(encode_ack(1), PEER, 0.001)
-    now, intervals = 0.001, []
-    for block in range(2, 16):
+@pytest.mark.parametrize("late", [0.0005, 0.05])
+def test_a_doubling_is_taken_back_by_an_ack_that_answers_the_last_copy(late: float) -> None:
+    """Each first copy is lost, for ever; or the peer has got slower, and must be measured."""
+    pace = learned(*[0.0005] * 100).heir()
+    sender = Sender.answering(PEER, Terms(), TIMING, 0.0, pace)
+    now, intervals = 0.0, []
+    for block in range(1, 9):
         sender.poll()
         sender.sent(Burst(block, 1, (block - 1) * 512), 512, now)
         assert sender.deadline is not None
@@ -139,9 +138,12 @@ def test_doublings_are_not_taken_back_for_ever() -> None:
         sender.expire(now)
         sender.poll()
         sender.sent(Burst(block, 1, (block - 1) * 512), 512, now)
-        now += 0.01
+        now += late
         sender.receive(encode_ack(block), PEER, now)
-    assert intervals == [0.1] * 5 + [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 8.0, 8.0, 8.0]
+    if late == 0.0005:
+        assert intervals == [0.1] + [0.01] * 7
+    else:
+        assert intervals == [0.1, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0]
 
 
 def test_a_peer_that_gets_much_slower_is_soon_believed() -> None:

@@ -64,6 +64,10 @@ class Pace:
         peak = self._peak
         self._peak = rtt if rtt > peak else peak + (rtt - peak) * self._forget
 
+    def is_usual(self, seconds: float) -> bool:
+        """Tells whether the peer answers as soon as that: no later than its slowest of late."""
+        return self.rtt is not None and seconds <= self._peak
+
     def startle(self, late: float) -> None:
         """Notes that a copy sent after `late` seconds was needless: the answer was on its way."""
         self._peak = max(self._peak, 2 * late)

@@ -31,7 +31,6 @@ __all__ = ["Sender"]
 # A rewind is needless when the next ACK comes sooner than any answer to it could. After
 # so many of them the peer's repeated ACKs are no sign of loss, and only the timer is.
 MAX_NEEDLESS_REWINDS = 2
-MAX_DOUBTS = 4  # flights in a row that were repeated before their ACK came
 
 
 class Sender(Transfer):
@@ -41,7 +40,6 @@ class Sender(Transfer):
         "_again",
         "_asked",
         "_base",
-        "_doubts",
         "_highest",
         "_last",
         "_needless",
@@ -77,7 +75,6 @@ class Sender(Transfer):
         self._rewound_base = -1
         self._rewound_at: float | None = None
         self._needless = 0
-        self._doubts = 0
         self._size = 0
 
     @classmethod
@@ -217,10 +214,6 @@ class Sender(Transfer):
         if self._timed_at is None and not block % SAMPLE_EVERY:
             self._timed_at, self._timed_block = now, block
 
-    def _measure(self, rtt: float) -> None:
-        super()._measure(rtt)
-        self._doubts = 0
-
     def _acknowledge(self, number: int, source: Address, now: float) -> None:
         if self.state is State.OPENING and self._opening is not None:
             # ACK 0 answers our OACK or our WRQ. Nothing else is progress: the octets that
@@ -261,7 +254,7 @@ class Sender(Transfer):
         if self._timed_at is not None and base >= self._timed_block:
             self._measure(now - self._timed_at)
         elif self._untimed:
-            self._recover()
+            self._recover(now)
         self._timed_at = None
         self._untimed = False
         if base == self._last:
@@ -277,19 +270,15 @@ class Sender(Transfer):
             self._rewind(now)
         self.deadline = now + self._interval
 
-    def _recover(self) -> None:
+    def _recover(self, now: float) -> None:
         """Takes back the doubling of the interval, after an ACK that gives no round trip.
 
         RFC 6298 would keep it until one does, which under heavy loss is long. But a peer
-        that has got slower than the interval never gives one. So only the first doubling,
-        not often in a row, and not at all once two ACKs of a block have shown that a copy
-        was needless.
+        that has got slower than the interval never gives one. So only if the ACK came as
+        soon after the last copy as this peer usually answers: then it answered that copy.
         """
-        if self.terms.timeout is None and self.pace.rtt is not None:
-            usual = self.pace.interval
-            if self._waited <= usual and self._doubts < MAX_DOUBTS:
-                self._interval = usual
-        self._doubts += 1
+        if self.terms.timeout is None and self.pace.is_usual(now - self._flight_at):
+            self._interval = self.pace.interval
 
     def _hear_again(self, now: float) -> None:
         """Takes a repeated ACK of the block before the window.
@@ -302,7 +291,6 @@ class Sender(Transfer):
         if self._again == self._base > 0:
             self._again = 0
             self.pace.startle(self._waited)
-            self._doubts = MAX_DOUBTS
         if (
             self.terms.window > 1
             and self._highest > self._base

@@ -90,7 +90,7 @@ def test_an_error_of_the_server_is_a_sentence_and_a_code(
     assert ended.code == status
     said = sentence(ended, "get")
     assert text in said
-    assert '(it says: "so it is")' in said
+    assert f'(error {code}, it says: "so it is")' in said
     assert listing(tmp_path) == []
 
 

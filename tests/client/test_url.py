@@ -50,6 +50,8 @@ BAD = [
     ("tftp://[]/f", "brackets"),
     ("tftp://[h]/f", "brackets"),
     ("tftp://h/f%00", "zero octet"),
+    ("tftp://h/f%0d%0aX", "control characters"),
+    ("tftp://h/%7f", "control characters"),
     ("tftp://h/f%0", "percent"),
     ("tftp://h/f%zz", "percent"),
     ("tftp://h/f%", "percent"),

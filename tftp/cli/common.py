@@ -258,10 +258,11 @@ def explain(error: TftpError, operation: Operation, name: str, host: str) -> tup
 
 
 def _explain_peer(error: PeerError, operation: Operation, name: str, host: str) -> tuple[Exit, str]:
-    text = f' (it says: "{error.message}")' if error.message else ""
+    said = f', it says: "{error.message}"' if error.message else ""
+    text = f" (error {error.code}{said})"
     code = PEER_EXITS.get(ErrorCode(error.code)) if 1 <= error.code <= 8 else None
     if code is None:
-        return Exit.OTHER, f"{host} ended the transfer with error {error.code}{text}"
+        return Exit.OTHER, f"{host} ended the transfer{text}"
     getting, putting, advice = PEER_SENTENCES[error.code]
     what = (getting if operation == "get" else putting).format(name=repr(name))
     if operation == "get" and error.code in (2, 6):

@@ -96,4 +96,6 @@ def _unescape(text: str) -> str:
     )
     if b"\0" in octets:
         raise ValueError("a file name cannot hold a zero octet (%00)")
+    if re.search(rb"[\x01-\x1f\x7f]", octets):  # RFC 3617 section 3: netascii, and printable
+        raise ValueError("a file name in a URL cannot hold control characters such as %0D")
     return octets.decode("utf-8", "surrogateescape")

@@ -15,9 +15,9 @@ from tftp import Client
 from tftp.client.dally import MAX_DALLYING, Dallying, Keeper, serve
 from tftp.net.clock import now
 from tftp.net.udp import bind_transfer
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import Request
 from tftp.protocol.receiver import Receiver
-from tftp.protocol.transfer import Timing
 
 LINGER = 0.5
 

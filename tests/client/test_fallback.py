@@ -12,7 +12,7 @@ from tftp.client import session
 from tftp.client.session import MAX_ADDRESSES, Place
 from tftp.client.settings import schedule
 from tftp.net import udp
-from tftp.protocol.transfer import Timing
+from tftp.protocol.pace import Timing
 
 CONTENT = bytes(range(256)) * 5
 

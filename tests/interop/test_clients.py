@@ -11,7 +11,7 @@ from tests.interop.clients import CLIENTS, ClientPeer, Errand
 from tests.interop.known import Record, find_known, judge
 from tests.interop.peers import has_ipv6
 from tests.interop.shelf import Shelf, compare
-from tftp.protocol.transfer import Timing
+from tftp.protocol.pace import Timing
 from tftp.server.config import Config, Upload
 from tftp.server.report import Report
 from tftp.server.server import Server

@@ -56,14 +56,26 @@ def both_ways(
     make: Callable[[], Receiver],
     arrivals: list[tuple[bytes, int, Address]],
 ) -> Receiver:
-    """Feeds two twins, one by trains and one by datagrams; all that one can see is the same."""
-    fast, slow = make(), make()
+    """Feeds twins by trains and by datagrams; all that one can see is the same.
+
+    One gets trains, one trains in a buffer that is cut up already, one single datagrams.
+    """
+    fast, cut, slow = make(), make(), make()
     for step, (arrival, stride, source) in enumerate(arrivals):
         now = 0.05 * step
-        taken = [bytes(p) for p in fast.receive_train(memoryview(arrival), stride, source, now)]
+        view = memoryview(arrival)
+        taken = [bytes(p) for p in fast.receive_train(view, stride, source, now)]
         assert taken == one_by_one(slow, arrival, stride, source, now)
-        assert everything(fast) == everything(slow)
+        assert taken == [
+            bytes(p) for p in cut.receive_train(view, stride, source, now, places(view))
+        ]
+        assert everything(fast) == everything(cut) == everything(slow)
     return fast
+
+
+def places(arrival: memoryview) -> list[memoryview]:
+    """Returns where the payloads of full blocks are, if that is all there is."""
+    return [arrival[end - BLOCK_SIZE : end] for end in range(STRIDE, len(arrival) + 1, STRIDE)]
 
 
 def data(first: int, count: int, last: int = BLOCK_SIZE, rollover: int = 0) -> bytes:
@@ -89,6 +101,17 @@ def test_a_window_in_one_step() -> None:
     assert taken[0][0] == arrival[4], "a view, not a copy"
     assert receiver.poll() == (b"\0\4\0\4", PEER)
     assert receiver.poll() is None
+
+
+def test_places_that_the_caller_has_cut_are_handed_back() -> None:
+    """A train of full blocks; one that ends the file is cut anew."""
+    receiver = receiver_at(1, terms(BLOCK_SIZE, 4))
+    arrival = memoryview(data(2, 3))
+    cut = places(arrival)
+    assert receiver.receive_train(arrival, STRIDE, PEER, 0.1, cut) is cut
+    arrival = memoryview(data(5, 3, 2))
+    taken = receiver.receive_train(arrival, STRIDE, PEER, 0.1, places(arrival))
+    assert [len(payload) for payload in taken] == [8, 8, 2]
 
 
 @pytest.mark.parametrize("last", [0, 1, 7])

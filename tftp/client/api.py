@@ -16,8 +16,8 @@ from tftp.client.places import Destination, Origin, open_sink, open_source
 from tftp.client.session import Result, Session
 from tftp.client.settings import MODES, Settings, choose_options, limit_window
 from tftp.net.files import BufferSink, BytesSource, NetasciiSink, NetasciiSource, Sink, Source
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import RRQ, WRQ, Request, encode
-from tftp.protocol.transfer import Timing
 
 __all__ = ["Client", "Keywords", "Mode", "download", "get", "put", "upload"]
 
@@ -141,8 +141,9 @@ class Client:
         """Fetches a file into `dest`: a path, a folder, or a file object open for bytes.
 
         A path gets the file in one step when all of it is here, in place of what was
-        there; whatever goes wrong, what was there stays. In a folder it is put under the
-        last component of `filename`. `progress` is called with the octets so far and
+        there; whatever goes wrong, what was there stays. Nobody waits until it is on the
+        disk (fsync): it can be fetched again. In a folder it is put under the last
+        component of `filename`. `progress` is called with the octets so far and
         the octets in all, if the server tells, at most 20 times a second, and at the end.
 
         Raises PeerError, TransferTimeout, OptionRefused, IllegalOperation, SizeMismatch,

@@ -1,7 +1,7 @@
 """The client's loop: one channel, one socket, one deadline (RFC 1350, RFC 7440).
 
 Waits for datagrams or for the deadline of the transfer, never longer; notes progress;
-makes a download durable before its last ACK goes out. It returns as soon as there is an
+gives a download its name before its last ACK goes out. It returns as soon as there is an
 outcome: to answer a repeated last block is the business of dally.py.
 Must not know about names, options or what to do about a failure.
 """
@@ -10,9 +10,10 @@ import errno
 import os
 import select
 from collections.abc import Callable, Sequence
-from math import ceil
 
 from tftp.client import icmp
+from tftp.client.intake import Intake
+from tftp.client.watch import LOOK, Watch
 from tftp.errors import LocalError, SizeMismatch, Unreachable
 from tftp.net.channel import Channel, Inbound
 from tftp.net.clock import now
@@ -26,6 +27,7 @@ __all__ = ["Drive", "Metered", "Progress", "Report"]
 Progress = Callable[[int, int | None], None]
 """Is told the octets that went across so far, and how many there will be, if that is known."""
 
+TAKEN_AT_ONCE = 16  # datagrams or trains, before the clock and strangers have their turn
 REPORT_INTERVAL = 0.05  # at most 20 reports a second
 LONGEST_PAUSE = 0.25  # between looks at the clock, where somebody wants to see progress
 
@@ -100,13 +102,14 @@ class Drive:
         "_blocked",
         "_channel",
         "_exact",
+        "_may_connect",
         "_opened_at",
-        "_poll",
         "_refusals",
         "_report",
         "_source",
         "_target",
         "_wary",
+        "_watch",
         "underway",
     )
 
@@ -135,8 +138,8 @@ class Drive:
         self._target = channel.transfer.peer
         self._opened_at: float | None = None
         self._blocked = False
-        self._poll = select.poll()
-        self._poll.register(channel.endpoint.fileno(), select.POLLIN)
+        self._may_connect = True
+        self._watch = Watch(channel.endpoint.fileno())
         self.underway = False
         """Whether the file itself has begun to move, or an answer came and that is enough."""
 
@@ -153,44 +156,81 @@ class Drive:
         channel = self._channel
         icmp.listen(channel.endpoint.socket)
         channel.flush(now())
-        while True:
-            outcome = channel.transfer.outcome
-            if outcome is not None:
-                return outcome
-            events = self._poll.poll(self._pause(until))
-            if events and events[0][1] & select.POLLERR:
-                self._hear_icmp()
+        while (outcome := channel.transfer.outcome) is None:
+            events = self._watch.wait(self._pause(until))
             if events:
                 self._prepare()
+                self._hear(events)
             time = now()
-            if events:
-                self._hear(time)
-            if not self.underway and time >= until and channel.transfer.outcome is None:
-                return Outcome(Ending.TIMEOUT)
-            self._keep_time(time)
+            if channel.transfer.outcome is None:
+                if not self.underway and time >= until:
+                    return Outcome(Ending.TIMEOUT)
+                self._keep_time(time)
+            if isinstance(channel, Inbound) and channel.finishing:
+                self._finish(channel)
+        return outcome
 
-    def _hear(self, time: float) -> None:
+    def _hear(self, events: list[tuple[int, int]]) -> None:
         """Lets the channel take what has arrived, or send on where the socket was full."""
         channel = self._channel
-        channel.readable(time)
+        own = dict(events).get(channel.endpoint.fileno(), 0)
+        if own & select.POLLERR:
+            self._hear_icmp()
+        if own and (channel.endpoint.fast is not None or not isinstance(channel, Intake)):
+            channel.readable(now())
+        if isinstance(channel, Intake) and channel.transfer.outcome is None:
+            self._take_on(channel)
         self._look()
-        if isinstance(channel, Inbound) and channel.finishing:
-            self._finish(channel)
+        if self._may_connect and channel.wants_connection and channel.transfer.outcome is None:
+            self._connect()
+
+    def _take_on(self, channel: Intake) -> None:
+        """Takes what comes, for as long as it comes at once.
+
+        To ask for the next packet itself is cheaper than to ask whether there is one.
+        """
+        transfer, watch = channel.transfer, self._watch
+        taken = 0
+        last = time = now()
+        while taken < TAKEN_AT_ONCE:
+            if channel.take(time):
+                if time != last:
+                    watch.note(found=True)
+                if transfer.outcome is not None or not self.underway:
+                    break
+                taken += 1
+                last = time = now()
+            elif not watch.close:
+                break
+            elif time - last >= LOOK:
+                watch.note(found=False)
+                break
+            else:
+                time = now()
+        channel.settle(time)
+
+    def _connect(self) -> None:
+        """Adds a connected socket, which is cheaper; the first one still hears strangers."""
+        self._may_connect = False  # once: where it fails it would fail again
+        endpoint = self._channel.endpoint
+        if endpoint.connect(self._channel.transfer.peer):
+            assert endpoint.fast is not None, "connect has made it"
+            self._watch.add(endpoint.fast.fileno())
 
     def _keep_time(self, time: float) -> None:
         channel = self._channel
         deadline = channel.deadline
         if deadline is not None and time >= deadline:
             channel.expire(time)
+            self._look()  # that may have taken what came in the last moment
         if channel.blocked is not self._blocked:
             self._blocked = channel.blocked
-            events = select.POLLIN | (select.POLLOUT if channel.blocked else 0)
-            self._poll.modify(channel.endpoint.fileno(), events)
+            self._watch.change(channel.endpoint.fileno(), room=channel.blocked)
         if channel.transfer.outcome is None:
             self._report.tell(self._done(), self._total(), time)
 
-    def _pause(self, until: float) -> int:
-        """Returns how long to wait at most, in milliseconds."""
+    def _pause(self, until: float) -> float:
+        """Returns how many seconds to wait at most."""
         deadline = self._channel.deadline
         assert deadline is not None, "a transfer without an outcome has a deadline"
         if not self.underway:
@@ -198,7 +238,7 @@ class Drive:
         pause = max(0.0, deadline - now())
         if self._report.wanted:
             pause = min(pause, LONGEST_PAUSE)
-        return ceil(pause * 1000)
+        return pause
 
     def _prepare(self) -> None:
         if self._source is None:

@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import IO
 
+from tftp.client.pieces import Pieces
 from tftp.errors import LocalError
 from tftp.net.files import FileSource, Sink, Source, StreamSink, StreamSource
 from tftp.net.refusal import refusal
@@ -36,7 +37,8 @@ def base_name(filename: str) -> str:
 def open_sink(dest: Destination, filename: str) -> tuple[Sink, str | None]:
     """Returns the sink for `dest`, and its path unless that is an open file.
 
-    Raises LocalError. The sink is the caller's to end.
+    Raises LocalError. The sink is the caller's to end. What is no file, but a pipe or a
+    device, gets all octets at once.
     """
     if not isinstance(dest, (str, os.PathLike)):
         _refuse_text(dest)
@@ -44,7 +46,8 @@ def open_sink(dest: Destination, filename: str) -> tuple[Sink, str | None]:
     path = os.fspath(dest)
     if Path(path).is_dir():
         path = str(Path(path) / base_name(filename))
-    return download_sink(path), path
+    sink = download_sink(path)
+    return (sink if isinstance(sink, StreamSink) else Pieces(sink)), path
 
 
 def open_source(origin: Origin, keep: int) -> tuple[Source, int | None, bool]:

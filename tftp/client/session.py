@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from tftp.client.dally import Dallying, Keep
 from tftp.client.drive import Drive, Metered, Report
+from tftp.client.intake import Intake
 from tftp.client.settings import PEER_BUFFER, Settings, schedule, wish_for
 from tftp.errors import (
     ErrorCode,
@@ -26,7 +27,7 @@ from tftp.errors import (
     UnknownHost,
     Unreachable,
 )
-from tftp.net.channel import Channel, Inbound, Outbound, Scratch
+from tftp.net.channel import Channel, Outbound, Scratch
 from tftp.net.clock import now
 from tftp.net.files import Sink
 from tftp.net.udp import Endpoint, bind_transfer, grow_buffer, path_mtu, resolve
@@ -236,6 +237,7 @@ class Session:
     def _part(self, channel: Channel) -> None:
         """Closes the socket, unless the server may ask for the last ACK again."""
         transfer = channel.transfer
+        channel.endpoint.disconnect()
         if self._keep and isinstance(transfer, Receiver) and transfer.state is State.DALLYING:
             self._keep(Dallying(channel.endpoint, transfer))
         else:
@@ -280,7 +282,7 @@ class Session:
         if request.options:
             endpoint.group_arrivals()
         receiver = Receiver.requesting(request, peer, timing, time)
-        return Inbound(receiver, endpoint, self._work, scratch)
+        return Intake(receiver, endpoint, self._work, scratch)
 
     def _conclude(self, attempt: _Attempt, seconds: float) -> Result:
         transfer, outcome = attempt.channel.transfer, attempt.outcome

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from tftp.net.udp import IP_HEADERS, buffer_for
 from tftp.protocol.options import DEFAULT_BLOCK_SIZE, MAX_WINDOW, MIN_BLOCK_SIZE, Wish
+from tftp.protocol.pace import Timing
 from tftp.protocol.packets import HEADER, MAX_BLOCK_SIZE
-from tftp.protocol.transfer import Timing
 
 __all__ = [
     "MODES",

@@ -8,7 +8,7 @@ Whatever is out of the ordinary goes the way of `Inbound`. Must not know who wai
 """
 
 from tftp.errors import LocalError
-from tftp.net.channel import CONNECT_AFTER, Inbound
+from tftp.net.channel import CONNECT_AFTER, MAX_BLOCKS, Inbound
 from tftp.protocol.states import State
 
 __all__ = ["QuickInbound"]
@@ -36,7 +36,8 @@ class QuickInbound(Inbound):
         False: look at the transfer as after any other input.
         """
         if self.transfer.terms.window > 1:
-            return self._step_window(now)
+            self._take_window(now)
+            return False
         transfer, fast, arena = self.transfer, self.endpoint.fast, self._scratch.arena
         assert fast is not None, "step comes after connect"
         try:
@@ -53,13 +54,13 @@ class QuickInbound(Inbound):
             return True  # nothing there, or an ACK that is lost; the peer asks again
         return True
 
-    def _step_window(self, now: float) -> bool:
-        """Lays what is there end to end, up to the end of the window."""
+    def _take_window(self, now: float) -> bool:
+        """Lays what is there end to end, up to the end of the window; False if nothing is."""
         transfer, fast, arena = self.transfer, self.endpoint.fast, self._scratch.arena
         assert fast is not None, "step comes after connect"
         stride = transfer.terms.block_size + 4
         end = size = 0
-        for _ in range(min(transfer.missing, (len(arena) - 1) // stride)):
+        for _ in range(min(transfer.missing, MAX_BLOCKS, (len(arena) - 1) // stride)):
             try:
                 size = fast.recv_into(arena[end : end + stride + 1])
             except OSError:
@@ -73,7 +74,7 @@ class QuickInbound(Inbound):
             self._take_any(arena[:end], stride, now)
         if size > stride:
             self._take_any(arena[end : end + size], 0, now)
-        return False
+        return end > 0 or size > stride
 
     def _take_any(self, arrival: memoryview, stride: int, now: float) -> None:
         if not self.finishing:  # the last ACK, when it may go, answers that too

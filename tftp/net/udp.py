@@ -112,12 +112,15 @@ class Endpoint:
         self.disconnect()
 
     def connect(self, peer: Address) -> bool:
-        """Adds a connected socket for the peer; False where the system does not have it.
+        """Adds a connected socket for the peer; False where the system has none to give.
 
         Both may share the port only while they are being bound, so that no other socket
         ever gets it.
         """
-        fast = socket.socket(self.socket.family, socket.SOCK_DGRAM)
+        try:
+            fast = socket.socket(self.socket.family, socket.SOCK_DGRAM)
+        except OSError:
+            return False
         try:
             fast.setblocking(False)
             for sock in (self.socket, fast):
@@ -273,13 +276,19 @@ def grow_buffer(sock: socket.socket, size: int) -> int:
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
 
-def bind_listener(family: socket.AddressFamily, address: Address) -> socket.socket:
-    """Makes a socket for requests. It tells the address that each was sent to. Raises OSError."""
+def bind_listener(
+    family: socket.AddressFamily, address: Address, *, shared: bool = False
+) -> socket.socket:
+    """Makes a socket for requests. It tells the address that each was sent to. Raises OSError.
+
+    A `shared` one joins others that listen there, if they let it (`SO_REUSEPORT`).
+    """
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         prepare_listener(sock)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         sock.bind(address)
     except BaseException:
         sock.close()

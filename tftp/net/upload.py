@@ -2,8 +2,8 @@
 
 RFC 1350 section 5 has error codes for what can go wrong here: 2 (access), 3 (disk full) and
 6 (the file exists). The octets go to a temporary file in the target folder; `commit` makes
-it durable and gives it its name in one step, as the policy says. However it ends before
-that, the target stays as it was. Two uploads of one name never share a file.
+an upload durable, and gives the file its name in one step, as the policy says. However it
+ends before that, the target stays as it was. Two uploads of one name never share a file.
 Must not know about roots, requests or the wire; only the texts may go there.
 """
 
@@ -45,12 +45,14 @@ class UploadSink:
 
     Owns the descriptor `parent` from the call on, even if that raises. At most `limit`
     octets are taken. A new file gets `mode` less the umask, and never execute or set-id
-    bits. A link of that name is replaced, never followed. Raises FileExists,
+    bits. A link of that name is replaced, never followed. Unless `durable`, the octets may
+    still be on their way to the disk when the file gets its name. Raises FileExists,
     AccessDenied, DiskFull, NoSuchFile (no such name is possible) or LocalError; the texts
     hold no path. As a context manager it discards what was not committed.
     """
 
     __slots__ = (
+        "_durable",
         "_file",
         "_limit",
         "_name",
@@ -68,11 +70,14 @@ class UploadSink:
         policy: Policy,
         limit: int | None = None,
         mode: int = 0o666,
+        *,
+        durable: bool = True,
     ) -> None:
         self._parent = parent
         self._name = b""
         self._policy = policy
         self._limit = limit
+        self._durable = durable
         self._file = -1
         self._temporary = b""
         self.written = 0
@@ -101,13 +106,14 @@ class UploadSink:
             raise refusal(error) from error
 
     def commit(self) -> None:
-        """Makes the file durable and gives it its name; on any failure, discards it."""
+        """Gives the file its name, durable or at least whole; on any failure, discards it."""
         if self._file < 0:
             raise LocalError("Local error (the upload has ended)")
         try:
-            os.fsync(self._file)
+            self._settle()
             self.final_name = self._publish().decode("utf-8", "surrogateescape")
-            self._sync_folder()
+            if self._durable:
+                self._sync_folder()
         except OSError as error:
             raise refusal(error) from error
         finally:
@@ -163,6 +169,17 @@ class UploadSink:
         """
         if bits is not None and bits != os.fstat(self._file).st_mode & 0o777:
             os.fchmod(self._file, bits)
+
+    def _settle(self) -> None:
+        """Makes the octets durable, or has the file system say what went wrong with them.
+
+        Some say only at a close that the disk is full. To close a copy of the descriptor
+        is enough for that, and the lock stays.
+        """
+        if self._durable:
+            os.fsync(self._file)
+        else:
+            os.close(os.dup(self._file))
 
     def _publish(self) -> bytes:
         """Gives the temporary file a name as the policy says, and returns it."""
@@ -244,7 +261,8 @@ def download_sink(dest: str | os.PathLike[str]) -> UploadSink | StreamSink:
     """Returns the sink for a local path that a user chose; what is there is replaced at the end.
 
     A link is followed to the file that it means. Devices, pipes and the like are written
-    straight into (opening a FIFO waits for its reader). Raises LocalError or one of its
+    straight into (opening a FIFO waits for its reader). The file is not made durable: a
+    download that a power cut takes can be fetched again. Raises LocalError or one of its
     kinds; the text names the path and is for the user.
     """
     shown = os.fspath(dest)
@@ -255,7 +273,7 @@ def download_sink(dest: str | os.PathLike[str]) -> UploadSink | StreamSink:
         folder, name = os.path.split(_behind_link(shown))
         parent = os.open(folder or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         name = os.fsencode(name).decode("utf-8", "surrogateescape")
-        return UploadSink(parent, name, Policy.OVERWRITE)
+        return UploadSink(parent, name, Policy.OVERWRITE, durable=False)
     except OSError as error:
         raise _for_user(shown, refusal(error), error) from error
     except LocalError as error:

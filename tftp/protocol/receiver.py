@@ -99,12 +99,19 @@ class Receiver(Transfer):
         return None
 
     def receive_train(
-        self, arrival: memoryview, stride: int, source: Address, now: float
+        self,
+        arrival: memoryview,
+        stride: int,
+        source: Address,
+        now: float,
+        slots: list[memoryview] | None = None,
     ) -> list[memoryview]:
         """Takes datagrams of one source that lie end to end, each `stride` octets but the last.
 
         Returns the payloads that came in order. A train that holds the blocks awaited, all
         of them and nothing else, is taken in one step; any other, datagram by datagram.
+        `slots` are the places of full blocks in the arrival, if the caller has cut its
+        buffer up already: to do that anew is most of the work.
         """
         count = -(-len(arrival) // stride) if stride else 1
         if (
@@ -116,7 +123,10 @@ class Receiver(Transfer):
             and len(arrival) - (count - 1) * stride >= 4
             and consecutive(arrival, stride, count, self._expected)
         ):
-            return self._take_train(arrival, stride, count, now)
+            self._take_train(len(arrival), stride, count, now)
+            if slots and len(slots) * stride == len(arrival):
+                return slots
+            return payloads(arrival, stride, count)
         step = stride or len(arrival) or 1
         taken = []
         for start in range(0, len(arrival) or 1, step):
@@ -156,18 +166,15 @@ class Receiver(Transfer):
         self._awaited = DATA << 16 | self._expected & 0xFFFF
         return encode_ack(block & 0xFFFF)
 
-    def _take_train(
-        self, arrival: memoryview, stride: int, count: int, now: float
-    ) -> list[memoryview]:
+    def _take_train(self, size: int, stride: int, count: int, now: float) -> None:
         self._awaited = NOT_STEPPING
         self._progress(now)
         self._expected += count
-        self.received_bytes += len(arrival) - 4 * count
-        if len(arrival) < count * stride:
+        self.received_bytes += size - 4 * count
+        if size < count * stride:
             self._finish(now)
         else:
             self._complete_window()
-        return payloads(arrival, stride, count)
 
     def _receive_data(
         self, number: int, payload: memoryview, source: Address, now: float

@@ -15,8 +15,8 @@ MAX_TRAIN = 1024
 """Blocks in one train at most; more than any kernel takes at once."""
 
 # The high and the low octet of every wire number, long enough for a train past the wrap.
-_HIGH = bytes(n >> 8 & 0xFF for n in range(0x10000 + MAX_TRAIN))
-_LOW = bytes(n & 0xFF for n in range(0x10000 + MAX_TRAIN))
+_HIGH = b"".join(bytes([n >> 8 & 0xFF]) * 0x100 for n in range(0, 0x10000 + MAX_TRAIN, 0x100))
+_LOW = bytes(range(0x100)) * ((0x10000 + MAX_TRAIN) // 0x100)
 _DATA_HIGH = bytes([DATA >> 8]) * MAX_TRAIN
 _DATA_LOW = bytes([DATA & 0xFF]) * MAX_TRAIN
 

@@ -15,7 +15,7 @@ class Clock:
 
 def test_nothing_is_due_at_the_start() -> None:
     timers: Timers[Clock] = Timers()
-    assert timers.next() is None
+    assert timers.first == NEVER
     assert timers.due(1e9) == []
 
 
@@ -24,10 +24,10 @@ def test_items_are_due_in_the_order_of_their_deadlines() -> None:
     items = [Clock(float(number)) for number in (3, 1, 2)]
     for item in items:
         timers.watch(item)
-    assert timers.next() == 1.0
+    assert timers.first == 1.0
     assert timers.due(0.5) == []
     assert timers.due(2.0) == [items[1], items[2]]
-    assert timers.next() == 3.0
+    assert timers.first == 3.0
     assert timers.due(3.0) == [items[0]]
 
 
@@ -47,7 +47,7 @@ def test_a_deadline_that_came_nearer_is_due_in_time_and_once() -> None:
     timers.watch(item)
     item.deadline = 1.0
     timers.watch(item)
-    assert timers.next() == 1.0
+    assert timers.first == 1.0
     assert timers.due(1.0) == [item]
     item.deadline = 9.0
     timers.watch(item)
@@ -62,7 +62,7 @@ def test_what_has_no_deadline_any_more_is_forgotten() -> None:
     item.deadline = None
     timers.watch(item)
     assert timers.due(2.0) == []
-    assert timers.next() is None
+    assert timers.first == NEVER
     item.deadline = 3.0
     timers.watch(item)
     assert timers.due(3.0) == [item], "it may come to life again"
@@ -91,14 +91,13 @@ def test_many_that_are_due_at_once_come_by_and_by() -> None:
         timers.watch(item)
     found = []
     for _ in range(10):
-        upcoming = timers.next()
-        assert upcoming is not None
+        upcoming = timers.first
         assert upcoming <= 2.0, "there is more to do at once"
         part = timers.due(2.0, 10)
         assert len(part) == 10
         found += part
     assert found == items
-    assert timers.next() is None
+    assert timers.first == NEVER
 
 
 def test_entries_that_moved_on_count_too() -> None:
@@ -108,9 +107,9 @@ def test_entries_that_moved_on_count_too() -> None:
         timers.watch(item)
         item.deadline = 3.0
     assert [timers.due(2.0, 10) for _ in range(9)] == [[]] * 9
-    assert timers.next() == 1.0
+    assert timers.first == 1.0
     assert timers.due(2.0, 10) == []
-    assert timers.next() == 3.0
+    assert timers.first == 3.0
     assert timers.due(3.0) == items
 
 
@@ -158,7 +157,6 @@ def test_against_a_list_that_is_searched() -> None:
                 item.deadline = now + chance.random() * 10
                 timers.watch(item)
             waiting = [item.deadline for item in items if item.deadline is not None]
-            upcoming = timers.next()
+            upcoming = timers.first
             if waiting:
-                assert upcoming is not None
                 assert upcoming <= min(waiting)

@@ -52,9 +52,10 @@ class Timers(Generic[T]):
             if len(self._heap) > self._enough:
                 self._clean()
 
-    def next(self) -> float | None:
+    @property
+    def first(self) -> float:
         """Returns when `due` should be called; nothing is due before that."""
-        return self._heap[0][0] if self._heap else None
+        return self._heap[0][0] if self._heap else NEVER
 
     def due(self, time: float, most: int | None = None) -> list[T]:
         """Returns the items whose deadline has come; `watch` those that go on living.

@@ -18,7 +18,7 @@ from itertools import islice
 
 from tftp.errors import LocalError
 from tftp.net.channel import Channel, Inbound, Scratch
-from tftp.net.clock import Timers
+from tftp.net.clock import NEVER, Timers
 from tftp.net.clock import now as clock
 from tftp.net.cold import Fetching
 from tftp.net.udp import Endpoint, bind_transfer
@@ -52,6 +52,7 @@ class Loop:
     ) -> None:
         """Takes ownership of the listeners."""
         self._reception = Reception(listeners, config.limits)
+        self._waiting = self._reception.waiting
         self._service = service
         self._config = config
         self._journal = journal
@@ -123,7 +124,9 @@ class Loop:
         """
         connected = self._connected
         ready = self._events()
-        room = self._answer_requests(REQUESTS_A_TURN)
+        room = REQUESTS_A_TURN
+        if self._waiting:
+            room = self._answer_requests(room)
         now = clock()
         for fd, events in ready:
             pair = connected.get(fd)
@@ -143,12 +146,13 @@ class Loop:
                 room = self._answer_requests(room)
             elif fd == self._bell.fileno():
                 self._bell.hush()
-        self._commits.settle()
-        self._reads.settle()
+                self._commits.settle()
+                self._reads.settle()
         now = clock()
-        for running in self._timers.due(now, EXPIRIES_A_TURN):
-            running.channel.expire(now)
-            self._after(running)
+        if self._timers.first <= now:
+            for running in self._timers.due(now, EXPIRIES_A_TURN):
+                running.channel.expire(now)
+                self._after(running)
 
     def _events(self) -> list[tuple[int, int]]:
         """Waits for what comes next; looks a few times before it sleeps while packets fly.
@@ -157,7 +161,7 @@ class Loop:
         pays only while packets are that close: when none comes, it sleeps until they are.
         """
         events: list[tuple[int, int]] = []
-        if self._spins and not self._reception:
+        if self._spins and not self._waiting:
             until = clock() + SPIN
             while not events and clock() < until:
                 events = self._epoll.poll(0, EVENTS_A_TURN)
@@ -169,12 +173,12 @@ class Loop:
 
     def _wait(self) -> float | None:
         """Returns the seconds until something is due; epoll rounds them up to its grain."""
-        if self._reception:
+        if self._waiting:
             return 0.0
-        due = self._timers.next()
-        if self._end is not None:
-            due = self._end if due is None else min(due, self._end)
-        return None if due is None else min(max(0.0, due - clock()), LONGEST_WAIT)
+        due = self._timers.first
+        if self._end is not None and self._end < due:
+            due = self._end
+        return None if due == NEVER else min(max(0.0, due - clock()), LONGEST_WAIT)
 
     def _serve(self, running: Running, events: int) -> None:
         now = clock()

@@ -45,11 +45,12 @@ class Reception:
         """Takes ownership of the listeners."""
         self._listeners = {sock.fileno(): sock for sock in listeners}
         self._limits = limits
-        self._waiting: OrderedDict[tuple[Address, bytes], Call] = OrderedDict()
+        self.waiting: OrderedDict[tuple[Address, bytes], Call] = OrderedDict()
+        """The calls that wait, in the order in which they came."""
 
     def __len__(self) -> int:
         """Returns how many calls wait."""
-        return len(self._waiting)
+        return len(self.waiting)
 
     def __contains__(self, fd: int) -> bool:
         return fd in self._listeners
@@ -64,7 +65,7 @@ class Reception:
         The same call again changes nothing: its client has asked twice for one answer.
         """
         listener = self._listeners[fd]
-        for _ in range(min(TAKEN_AT_ONCE, self._limits.waiting - len(self._waiting))):
+        for _ in range(min(TAKEN_AT_ONCE, self._limits.waiting - len(self.waiting))):
             arrival = receive_request(listener, self._limits.request)
             if arrival is None:
                 return
@@ -72,11 +73,11 @@ class Reception:
             # No answer to a broadcast (RFC 1123 4.2.3.5), and none to nobody.
             if local is not None and not is_group(source):
                 call = Call(listener, datagram, source, local)
-                self._waiting.setdefault((source, datagram), call)
+                self.waiting.setdefault((source, datagram), call)
 
     def next(self) -> Call | None:
         """Returns the call that has waited longest, and forgets it; None when none waits."""
-        return self._waiting.popitem(last=False)[1] if self._waiting else None
+        return self.waiting.popitem(last=False)[1] if self.waiting else None
 
     def answer(self, call: Call, datagram: bytes) -> None:
         """Answers from the listener, which has no part in any transfer."""
@@ -84,7 +85,7 @@ class Reception:
 
     def close(self) -> None:
         """Closes the listeners; those who still wait will ask again. May be repeated."""
-        self._waiting.clear()
+        self.waiting.clear()
         for sock in self._listeners.values():
             sock.close()
         self._listeners.clear()

@@ -139,3 +139,10 @@ def _quiet(command: Sequence[str], folder: Path) -> bool:
 def _output(command: Sequence[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout
+
+
+if __name__ == "__main__":  # for scripts/peers: builds that server in the folder named
+    try:
+        print(build_pin_server(Path(sys.argv[1])))
+    except Unavailable as error:
+        sys.exit(str(error))

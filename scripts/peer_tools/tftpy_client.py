@@ -1,11 +1,13 @@
 """Fetches or stores one file with tftpy, which comes as a library without commands.
 
-Run by the interop tests as a foreign client: one transfer, exit code 0 if it succeeded.
-Must not know about `tftp`: what it does on the wire is tftpy's doing alone.
+Run by the interop tests and the conformance matrix as a foreign client: one transfer, exit
+code 0 if it succeeded. Must not know about `tftp`: what it does on the wire is tftpy's doing
+alone.
 """
 
 import argparse
 import sys
+from importlib.metadata import version
 
 import tftpy
 
@@ -13,6 +15,7 @@ import tftpy
 def main() -> int:
     """Does the one transfer that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--version", action="version", version=version("tftpy"))
     parser.add_argument("-H", "--host", default="127.0.0.1")
     parser.add_argument("-p", "--port", type=int, default=69)
     parser.add_argument("-b", "--blksize", type=int, help="ask for this block size")

@@ -1,13 +1,15 @@
 """Serves a folder with tftpy, which comes as a library without commands.
 
-Run by the interop tests as a foreign server until a signal ends it; takes uploads too.
-Must not know about `tftp`: what it does on the wire is tftpy's doing alone.
+Run by the interop tests and the conformance matrix as a foreign server until a signal ends
+it; takes uploads too. Must not know about `tftp`: what it does on the wire is tftpy's doing
+alone.
 """
 
 import argparse
 import contextlib
 import signal
 import sys
+from importlib.metadata import version
 
 import tftpy
 
@@ -15,6 +17,7 @@ import tftpy
 def main() -> int:
     """Serves until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--version", action="version", version=version("tftpy"))
     parser.add_argument("-i", "--ip", default="127.0.0.1")
     parser.add_argument("-p", "--port", type=int, default=69)
     parser.add_argument("-r", "--root", default=".")

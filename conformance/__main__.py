@@ -1,0 +1,5 @@
+"""`python -m conformance`, from a checkout."""
+
+from .cli import main
+
+main()

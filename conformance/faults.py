@@ -239,13 +239,25 @@ class FaultyLine:
         copy = self._copies[way, packet.kind, block]
         event = Event(way, packet.kind, block, copy, packet.raw)
         waiting = self._held[:]
-        for delivery in self._fate(event):
-            self._dispatch(delivery._replace(way=delivery.way or way), packet.source)
+        found = self._fate(event)
+        if found is None:
+            self._go_through(way, packet)
+        else:
+            for delivery in found:
+                self._dispatch(delivery._replace(way=delivery.way or way), packet.source)
         for held in waiting:
             self._release(held, event)
         self._serve()
 
-    def _fate(self, event: Event) -> list[Delivery]:
+    def _go_through(self, way: str, packet: Packet) -> None:
+        if way == IN:
+            self._ready.append(packet)
+        else:
+            self.hung_up = self.hung_up or packet.kind == ERROR
+            self.line.send(packet.raw)
+
+    def _fate(self, event: Event) -> list[Delivery] | None:
+        """Returns what the plan makes of it; None: nothing befalls it."""
         swapping = any(held.behind and held.delivery.way == event.way for held in self._held)
         for number, fault in enumerate(self.plan):
             if not fault.befalls(event, self.last) or (swapping and fault.action.swaps):
@@ -258,7 +270,7 @@ class FaultyLine:
             what = fault.action.words or _in_words(found)
             self.line.trial.note(f"{words(event.datagram)}{again}: {what}")
             return found
-        return [Delivery(event.datagram)]
+        return None
 
     def _dispatch(self, delivery: Delivery, source: Address) -> None:
         now = self.line.trial.now()

@@ -116,10 +116,9 @@ def economy(trace: Trace) -> list[str]:
 
 def _sent_too_much(trace: Trace) -> list[str]:
     sent, pauses, restarts = Counter[int](), 0, 0
-    before, acknowledged = float("-inf"), -1
+    before, acknowledged, highest = float("-inf"), -1, 0
     for move in trace.moves:
         if move.ours and move.packet.kind == ACK:
-            highest = max(sent, default=0)
             again = acknowledged <= move.block < highest or move.block == acknowledged
             restarts += again and trace.window > 1
             acknowledged = max(acknowledged, min(move.block, highest))
@@ -127,7 +126,7 @@ def _sent_too_much(trace: Trace) -> list[str]:
             # A timer speaks up after a silence, and may go through a whole window then.
             pauses += sent[move.block] > 0 and move.at - before >= trace.moment
             sent[move.block] += 1
-            before = move.at
+            before, highest = move.at, max(highest, move.block)
     total, due = sum(sent.values()), len(sent) + trace.window * (pauses + restarts)
     found = []
     if total > due:

@@ -33,7 +33,9 @@ def a_lost_error_is_not_repeated(t: ServerTrial) -> None:
 
     That a server ends when ours is lost shows in the cases of lasting silence.
     """
-    requests = [rrq("there-is-no-such-file"), wrq("up-odd-mode", "no-mode")]
+    requests = [rrq("there-is-no-such-file")]
+    if t.manners.creates:
+        requests.append(wrq(t.new_name(), "no-mode"))
     clients: list[Client] = []
     for request in requests:
         clients.append(t.client())
@@ -45,7 +47,7 @@ def a_lost_error_is_not_repeated(t: ServerTrial) -> None:
             refused.append(client)
     if not refused:
         t.skip("the target refuses nothing by an ERROR")
-    t.pause(min(PATIENT, 1.2 * (t.manners.first_interval or PATIENT)))
+    t.pause(min(PATIENT, max(2.0, 1.2 * (t.manners.first_interval or PATIENT))))
     for client in refused:
         packet = client.hear(0.0)
         t.check(packet is None, f"behind an ERROR there came {packet}")

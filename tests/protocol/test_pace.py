@@ -44,6 +44,17 @@ def test_an_heir_learns_for_itself() -> None:
     assert heir.interval > 0.1
 
 
+def test_the_quickest_answer_is_each_transfers_own() -> None:
+    """A client that acknowledges ahead of DATA must not spoil what is too soon in the next."""
+    pace = learned(0.1, 0.0, 0.1)
+    heir = pace.heir()
+    assert heir.quickest == 0.0
+    heir.measure(0.05)
+    assert heir.quickest == 0.05
+    heir.measure(0.07)
+    assert heir.quickest == 0.05
+
+
 def test_a_needless_copy_makes_wary_and_each_further_one_more() -> None:
     pace = learned(*[0.0002] * 100)
     assert answers_until_calm(pace) == 0

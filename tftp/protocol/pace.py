@@ -49,18 +49,19 @@ class Pace:
         self._variance = 0.0
         self.rtt: float | None = None
         self.quickest = 0.0
+        """The quickest answer of this transfer; 0: none has been measured yet."""
         self._forget = FORGET
         self._peak = 2 * timing.floor / CALM  # it has to be quick for a while first
 
     def measure(self, rtt: float) -> None:
         """Takes the round trip of a flight that went out once (Karn's rule)."""
         if self.rtt is None:
-            self.rtt, self._variance, self.quickest = rtt, rtt / 2, rtt
+            self.rtt, self._variance = rtt, rtt / 2
         else:
             self._variance += (abs(self.rtt - rtt) - self._variance) / 4
             self.rtt += (rtt - self.rtt) / 8
-            if rtt < self.quickest:
-                self.quickest = rtt
+        if not self.quickest or rtt < self.quickest:
+            self.quickest = rtt
         peak = self._peak
         self._peak = rtt if rtt > peak else peak + (rtt - peak) * self._forget
 
@@ -99,6 +100,7 @@ class Pace:
         heir = type(self)(self._timing)
         for name in self.__slots__:
             setattr(heir, name, getattr(self, name))
+        heir.quickest = 0.0  # one ACK that came too soon must not count for ever
         return heir
 
     def _floor(self) -> float:

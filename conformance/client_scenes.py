@@ -1,20 +1,19 @@
-"""Plays the rows of faults against a client: gets and puts on a faulty line.
+"""Plays the rows of faults against a client: it gets and puts, and the suite serves it.
 
-The client is started anew for each transfer and answered in lock-step with blocks of 512,
-unless a row is about an OACK or a window. Must not know which fault a row is about.
+A client may be asked to ask for a timeout of one second; whether it does is its own affair.
+Options are granted only as far as a row needs them. Must not know which fault a row is about.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
+from typing import TypedDict
 
 from .client_trial import ClientTrial
-from .faults import FaultyLine
+from .faults import AT_MOST, FaultyLine
 from .fixtures import content
-from .play import Played, receive_file, send_file
+from .play import receive_file, send_file
 from .scenes import (
-    AT_ONCE,
     READ,
-    SENDER_TIMER,
     WRITE,
     File,
     Plan,
@@ -27,103 +26,158 @@ from .scenes import (
     slug,
     unusual,
 )
-from .verdict import Stop, Verdict
-from .wire import DATA, Packet, ack, oack
+from .wire import RRQ, WRQ, Packet, ack, oack
 
-__all__ = ["against_client"]
+__all__ = ["TIMER", "against_client", "asked", "judge_scene", "serve", "terms"]
 
-RESEND = 12.0  # seconds: curl takes five for a repeat, some boards six
-LOOK = 0.1  # seconds between two looks whether the client has ended
-HOLD = 0.2  # seconds that a packet of ours is held back
-TRIES = 12
+TIMER, TRIES = 0.4, 12
+"""Of what the suite sends: quicker than clients repeat their ACKs, which would put it off."""
+RESEND = 16.0  # seconds that a client may take to repeat something: curl takes 15
+ENDS_WITHIN = 20.0  # seconds that a client may stay when all has been said
+LOOKS = 0.2  # seconds between two looks whether the request came again
+MOMENT = 0.25  # seconds for which the suite holds something back
+
+WAYS = {"client-read": READ, "client-write": WRITE}
+
+
+class Wanted(TypedDict, total=False):
+    """Options that a client is to ask for."""
+
+    blksize: int
+    timeout: int
+    windowsize: int
+
+
+class Attended(FaultyLine):
+    """A line to a client; a request that comes again is answered again by the opening."""
+
+    opening = b""
+
+    def hear(self, within: float | None = None) -> Packet | None:
+        """Returns the next datagram of the peer that the plan lets through."""
+        trial = self.line.trial
+        assert isinstance(trial, ClientTrial), "only clients send requests"
+        wait = trial.patience if within is None else within
+        deadline = trial.now() + wait
+        while not self.line.heard and self.opening:
+            packet = super().hear(min(LOOKS, max(0.0, deadline - trial.now())))
+            if packet is not None or trial.now() >= deadline:
+                return packet
+            again = trial.listener.hear(0.0)
+            if again is not None and again.source == self.line.peer:
+                self.send(self.opening)
+        return super().hear(max(0.0, deadline - trial.now()))
 
 
 def against_client(row: Row) -> Callable[[ClientTrial], None]:
     """Makes the case of a row."""
 
     def case(t: ClientTrial) -> None:
-        reasons = []
-        wanted = roles(row, "client")
-        for role in wanted:
-            try:
-                for file, plan in product(row.files, row.plans):
-                    _judge(_play(t, row, role, plan, file), row)
-            except Stop:
-                if t.remarks[-1].verdict is not Verdict.UNSUPPORTED:
-                    raise
-                reasons.append(t.remarks.pop().text)
-        if len(reasons) == len(wanted):
-            t.unsupported(reasons[0])
+        for file, plan in product(row.files, row.plans):
+            octets = content(file.size, 55)
+            for request in asked(t, row, octets):
+                scene = serve(t, request, octets, plan, terms(t, request, row, file), row)
+                judge_scene(t, scene, row)
 
     case.__name__ = slug(row)
     case.__doc__ = row.why
     return case
 
 
-def _play(t: ClientTrial, row: Row, role: str, plan: Plan, file: File) -> Scene:
-    octets = content(file.size, 55)
-    way = READ if role == "client-read" else WRITE
-    request = _request(t, row, way, octets)
-    grants = _grants(t, row, way, request, len(octets))
+def asked(t: ClientTrial, row: Row, octets: bytes) -> Iterator[Packet]:
+    """Has the client do what a row needs, in each of its roles; yields each request."""
+    ways = [WAYS[role] for role in roles(row, "client")]
+    wanted = Wanted()
+    if row.window > 1:
+        wanted["windowsize"] = row.window
+    elif row.oack:
+        wanted["blksize"] = 512
+    elif row.hurry:
+        wanted["timeout"] = 1
+    firm, some = row.window > 1, any(way in row.oack for way in ways)
+    if len(ways) == 2:
+        yield from t.ways(octets, firm=firm, some=some, **wanted)
+        return
+    read = ways == [READ]
+    request = t.get(firm=firm, **wanted) if read else t.put(octets, firm=firm, **wanted)
+    if some and not request.options:
+        t.unsupported("the client requests no option")
+    yield request
+
+
+def terms(t: ClientTrial, request: Packet, row: Row, file: File) -> dict[str, str]:
+    """Returns what is granted: as little as the row needs, and nothing that changes a size."""
+    options = request.options
+    way = READ if request.kind == RRQ else WRITE
+    if row.window > 1:
+        offered = options.get("windowsize", "1")
+        if not offered.isdigit() or int(offered) < row.window:
+            t.skip(f"the client asks for a window of {offered} where {row.window} is needed")
+        return {"windowsize": str(row.window)}
+    if way in row.oack:
+        return _least(t, options, file)
+    if row.hurry and options.get("timeout") == "1":
+        return {"timeout": "1"}
+    return {}
+
+
+def _least(t: ClientTrial, options: dict[str, str], file: File) -> dict[str, str]:
+    size = options.get("blksize", "0")
+    usual = {"blksize": "512", "tsize": str(file.size), "windowsize": "1"}
+    usual["timeout"] = options.get("timeout", "")
+    if not size.isdigit() or int(size) < 512:
+        del usual["blksize"]
+    found = [name for name in usual if name in options]
+    if not found:
+        t.skip(f"the client asks for {', '.join(options)}, which this case cannot grant")
+    return {found[0]: usual[found[0]]}
+
+
+def serve(
+    t: ClientTrial,
+    request: Packet,
+    octets: bytes,
+    plan: Plan,
+    granted: dict[str, str],
+    row: Row,
+    size: int = 512,
+    *,
+    timer: float | None = None,
+) -> Scene:
+    """Answers a request through a plan, and stays for what comes behind the end."""
     line = t.server(request)
-    wire = FaultyLine(line, plan, last=file.blocks)
-    window = int(grants.get("windowsize", "1"))
-    scene = Scene(t, role, wire, octets, Played(), AT_ONCE, RESEND, 512, window)
-    wire.moment = HOLD
-    opening = oack(grants) if grants else None
-    if way == READ:
-        scene.played = send_file(
-            wire, octets, window=window, opening=opening, timer=SENDER_TIMER, tries=TRIES
+    wire = Attended(line, plan, last=len(octets) // size + 1, moment=MOMENT)
+    window = int(granted.get("windowsize", 1))
+    opening = oack(granted) if granted else None
+    if request.kind == WRQ:
+        wire.opening = opening or ack(0)
+    if request.kind == RRQ:
+        played = send_file(
+            wire,
+            octets,
+            block_size=size,
+            window=window,
+            opening=opening,
+            timer=timer or TIMER,
+            tries=TRIES,
         )
     else:
-        scene.played = receive_file(
-            wire, window=window, opening=opening or ack(0), timer=RESEND, tries=1
+        played = receive_file(
+            wire,
+            block_size=size,
+            window=window,
+            opening=opening or ack(0),
+            timer=timer or RESEND,
+            tries=1,
         )
+    role = "client-read" if request.kind == RRQ else "client-write"
+    scene = Scene(t, role, wire, octets, played, MOMENT, RESEND, size, window)
     linger(scene, row)
-    if way == WRITE and scene.played.complete and t.sees_exit:
-        _stay(t, scene)
     return scene
 
 
-def _stay(t: ClientTrial, scene: Scene) -> None:
-    """Repeats the last ACK as long as the client asks for it, be it lost more than once."""
-    deadline = t.now() + RESEND
-    while t.gone() is None and t.now() < deadline:
-        packet = scene.wire.hear(LOOK)
-        if packet is not None and packet.kind == DATA:
-            scene.wire.send(ack(packet.block))
-
-
-def _request(t: ClientTrial, row: Row, way: str, octets: bytes) -> Packet:
-    """Starts the client so that it asks for what the row needs."""
-    options = (("windowsize", row.window),) if row.window > 1 else ()
-    if way in row.oack and not options:
-        options = (("blksize", 512),)
-    firm = row.window > 1
-    wanted = dict(options)
-    if way == READ:
-        return t.get("file", mode="octet", firm=firm, beside=False, **wanted)
-    return t.put(octets, "file", mode="octet", firm=firm, beside=False, **wanted)
-
-
-def _grants(t: ClientTrial, row: Row, way: str, request: Packet, size: int) -> dict[str, str]:
-    """Returns what the OACK says; empty: there is none, and the transfer is a plain one."""
-    if row.window > 1:
-        return {"windowsize": str(row.window)}
-    if way not in row.oack:
-        return {}
-    mild = {"tsize": str(size), "windowsize": "1", "timeout": request.options.get("timeout", "")}
-    for name, value in mild.items():
-        if name in request.options:
-            return {name: value}
-    if int(request.options.get("blksize", "0")) < 512:
-        t.unsupported("the client asks for no option that changes nothing")
-    return {"blksize": "512"}
-
-
-def _judge(scene: Scene, row: Row) -> None:
-    t = scene.t
-    assert isinstance(t, ClientTrial), "only clients are judged here"
+def judge_scene(t: ClientTrial, scene: Scene, row: Row) -> None:
+    """Judges how the client came through it: its file, its exit status, its packets."""
     if not scene.wire.hits:
         t.skip(f"{scene.role}: the packet in question never came")
     if not (scene.wire.hung_up and row.may_end):
@@ -136,11 +190,17 @@ def _judge_result(t: ClientTrial, scene: Scene, row: Row) -> None:
     if not played.complete and row.repeats_last and not scene.sends:
         unusual(scene, "it does not stay to repeat its last ACK")
     elif not played.complete:
+        if scene.sends and played.error is None and t.gone() is None:
+            t.skip(f"{scene.role}: not at its end after {AT_MOST:.0f} s; its timer is too slow")
         broken_off(scene, row)
         t.fails(None if scene.sends else scene.content)
         return
     if scene.sends:
-        t.check(played.content == scene.content, f"{scene.role}: other octets came")
-        t.succeeds()
-    else:
-        t.succeeds(scene.content)
+        t.check(played.content == scene.content, f"{scene.role}: the file came with other octets")
+        if row.repeats_last and not scene.again:
+            said = f"{scene.role}: the final block, whose ACK was lost, does not come again"
+            t.check(t.gone() is None, said)
+            t.skip(f"{said} within {RESEND:.0f} s")
+    if t.sees_exit and t.gone(ENDS_WITHIN) is None:
+        t.fail(f"{scene.role}: the client goes on for {ENDS_WITHIN:.0f} s after the end")
+    t.succeeds(None if scene.sends else scene.content)

@@ -17,6 +17,7 @@ from .wire import ACK, DATA, ERROR, OACK, Packet, error, parse, words
 
 __all__ = [
     "ALL",
+    "AT_MOST",
     "FOREVER",
     "IN",
     "LAST",
@@ -45,7 +46,8 @@ MOMENT = -1.0
 
 BEHIND_AT_MOST = 0.2  # seconds that a packet waits for others to pass it
 HUNG_UP = 0.5  # seconds that are waited for anything behind an ERROR of ours, or a closed port
-AT_MOST = 25.0  # seconds for all of a transfer
+AT_MOST = 30.0
+"""Seconds for all of a transfer."""
 STEP = 1000  # numbers: a larger jump is damage, and does not move the count
 
 Blocks = int | range | None

@@ -180,6 +180,8 @@ def _judge_result(t: ServerTrial, scene: Scene, row: Row) -> None:
         return
     if scene.sends:
         t.check(played.content == scene.content, f"{scene.role}: the file came with other octets")
+        if row.repeats_last and not scene.again:
+            t.fail(f"{scene.role}: the final block, whose ACK was lost, does not come again")
     else:
         t.holds(scene.name, scene.content)
 

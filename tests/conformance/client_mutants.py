@@ -265,7 +265,7 @@ CLIENT_MUTANTS = [
         "sends netascii untranslated", "RFC1350-5-30", ClientKind(quirk=NamesNetascii, raw=True)
     ),
     Mutant("has a timer that never grows", "RFC1123-4.2.3.2-01", ClientKind(ceiling=1.0)),
-    Mutant("gives up after one silence", "F-DM-02", ClientKind(retries=0)),
+    Mutant("gives up after one silence", "RFC1350-2-15", ClientKind(retries=0), Verdict.WARN),
     Mutant(
         "passes over an option not asked for",
         "RFC2347-N-18",
@@ -283,7 +283,8 @@ CLIENT_MUTANTS = [
     Mutant("says ACK 0 before it sends", "RFC2347-N-17", _eager(AcknowledgesBeforeItSends)),
     Mutant("asks for an option twice", "RFC2347-N-24", _eager(AsksTwice)),
     Mutant("puts a size into its read", "RFC2349-S-09", _eager(AsksForASize)),
-    Mutant("leaves a file after a failure", "F-DL-02", ClientKind(leaves=True)),
+    Mutant("calls a part the whole", "ROB-TIMER-05", ClientKind(leaves=True, lies=True)),
+    Mutant("leaves a part behind", "RFC1350-7-07", ClientKind(leaves=True), Verdict.LENIENT),
     Mutant(
         "says nothing of a gap",
         "RFC7440-4-13",

@@ -20,7 +20,8 @@ SHORT = short_cases("server")
 
 WRONG_BY_NATURE = {
     "with one port": {
-        "RFC2347-N-26": "two transfers of one peer cannot be told apart at one port",
+        "F-SY-06": "two transfers of one peer cannot be told apart at one port",
+        "RFC2347-N-26": "for the same reason",
     },
 }
 

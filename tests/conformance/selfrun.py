@@ -21,7 +21,15 @@ from tests.conformance.client_actor import ClientKind, VirtualLauncher
 from tests.conformance.server_actor import ServerActor, ServerKind
 from tests.conformance.world import World
 
-__all__ = ["HOST", "calibrated", "judge_client", "judge_server", "judge_server_by", "short_cases"]
+__all__ = [
+    "HOST",
+    "LONG",
+    "calibrated",
+    "judge_client",
+    "judge_server",
+    "judge_server_by",
+    "short_cases",
+]
 
 HOST = "127.0.0.1"
 OTHER_HOST = "127.0.0.2"

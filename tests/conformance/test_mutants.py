@@ -16,7 +16,7 @@ from conformance.verdict import Verdict
 from tests.conformance.client_actor import ClientKind
 from tests.conformance.mutant import Mutant
 from tests.conformance.mutants import CLIENT_MUTANTS, MUTANTS, SERVER_MUTANTS
-from tests.conformance.selfrun import judge_client, judge_server
+from tests.conformance.selfrun import LONG, judge_client, judge_server
 from tests.conformance.server_actor import ServerKind
 
 ENOUGH = 30
@@ -52,7 +52,15 @@ def sound(mutant: Mutant) -> ServerKind | ClientKind:
     return ClientKind(eager=mutant.kind.eager)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=named)
+def marked() -> list[object]:
+    """Returns all mutants; those whose case has more than 65,536 blocks are slow."""
+    return [
+        pytest.param(one, marks=[pytest.mark.slow] if one.caught_by.startswith(LONG) else [])
+        for one in MUTANTS
+    ]
+
+
+@pytest.mark.parametrize("mutant", marked(), ids=named)
 def test_a_mutant_is_caught(mutant: Mutant, root: Path) -> None:
     result = judge(mutant, mutant.kind, root)
     ladder = "\n".join(result.ladder.lines(60))

@@ -15,7 +15,7 @@ from conformance.fixtures import write_fixtures
 from conformance.runner import Result
 from conformance.verdict import Verdict
 from tests.conformance.client_actor import ClientKind
-from tests.conformance.selfrun import calibrated, judge_client, judge_server, short_cases
+from tests.conformance.selfrun import LONG, calibrated, judge_client, judge_server, short_cases
 from tests.conformance.server_actor import ServerKind
 
 FINE = (Verdict.PASS, Verdict.POLICY, Verdict.LENIENT)
@@ -50,12 +50,20 @@ def named(case: Case) -> str:
     return case.name
 
 
-@pytest.mark.parametrize("case", all_cases("server"), ids=named)
+def marked(side: str) -> list[object]:
+    """Returns all cases against a side; those with more than 65,536 blocks are slow."""
+    return [
+        pytest.param(case, marks=[pytest.mark.slow] if case.name.startswith(LONG) else [])
+        for case in all_cases(side)
+    ]
+
+
+@pytest.mark.parametrize("case", marked("server"), ids=named)
 def test_our_server(case: Case, root: Path) -> None:
     assert_fine(judge_server(case, root, ServerKind()), SERVER_UNTRIED)
 
 
-@pytest.mark.parametrize("case", all_cases("client"), ids=named)
+@pytest.mark.parametrize("case", marked("client"), ids=named)
 def test_our_client(case: Case) -> None:
     """It asks for no option but those that the case wants."""
     assert_fine(judge_client(case, ClientKind()), CLIENT_UNTRIED)

@@ -178,3 +178,24 @@ def test_a_peer_that_gets_much_slower_is_soon_believed() -> None:
         sender.receive(encode_ack(block), PEER, now)
         copies.append(sent)
     assert copies == [1, 1, 1, 4, 2, 1, 1, 1, 1]
+
+
+def test_a_gap_that_was_none_does_not_let_a_doubled_ack_double_every_window() -> None:
+    """Two blocks changed places: ACK 1 for the gap, and at once ACK 4 of the same copies.
+
+    That is no round trip of the blocks sent again. Else every answer would count as late
+    enough, and the doubled ACK 8 would bring each window twice, to the end of the file.
+    """
+    terms = Terms(window=4, options=(("windowsize", "4"),))
+    sender = Sender.answering(PEER, terms, TIMING, 0.0)
+    sender.poll()
+    acks = [(0.001, 0), (0.002, 1), (0.002002, 4), (0.003, 8), (0.00301, 8)]
+    acks += [(0.004 + window / 1000, 12 + 4 * window) for window in range(10)]
+    sent: list[int] = []
+    for now, block in acks:
+        sender.receive(encode_ack(block), PEER, now)
+        while isinstance(burst := sender.poll(4), Burst):
+            sender.sent(burst, burst.count * 512, now)
+            sent.append(burst.first)
+    assert sent == [1, 2, *range(5, 53, 4)]
+    assert sender.pace.quickest == pytest.approx(0.001)

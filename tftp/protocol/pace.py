@@ -53,14 +53,18 @@ class Pace:
         self._forget = FORGET
         self._peak = 2 * timing.floor / CALM  # it has to be quick for a while first
 
-    def measure(self, rtt: float) -> None:
-        """Takes the round trip of a flight that went out once (Karn's rule)."""
+    def measure(self, rtt: float, *, again: bool = False) -> None:
+        """Takes the round trip of a flight that went out once (Karn's rule).
+
+        `again`: of one that a gap has made repeat. It tells how slow a peer is, but not how
+        quick: the ACK may have answered the first copies.
+        """
         if self.rtt is None:
             self.rtt, self._variance = rtt, rtt / 2
         else:
             self._variance += (abs(self.rtt - rtt) - self._variance) / 4
             self.rtt += (rtt - self.rtt) / 8
-        if not self.quickest or rtt < self.quickest:
+        if not again and (not self.quickest or rtt < self.quickest):
             self.quickest = rtt
         peak = self._peak
         self._peak = rtt if rtt > peak else peak + (rtt - peak) * self._forget

@@ -47,6 +47,7 @@ class Sender(Transfer):
         "_rewound_at",
         "_rewound_base",
         "_size",
+        "_timed_again",
         "_timed_at",
         "_timed_block",
         "_untimed",
@@ -71,6 +72,7 @@ class Sender(Transfer):
         self._last: int | None = None
         self._timed_block = 0
         self._timed_at: float | None = now
+        self._timed_again = False
         self._untimed = False
         self._rewound_base = -1
         self._rewound_at: float | None = None
@@ -154,13 +156,14 @@ class Sender(Transfer):
             self._last = burst.first + count - 1
         self._next = burst.first + count
         end = self._next - 1
+        again = burst.first <= self._highest
         if end > self._highest:
             self.resent += max(0, self._highest - burst.first + 1)
             self._highest = end
         else:
             self.resent += count
         if self._timed_at is None and not self._untimed:
-            self._timed_at, self._timed_block = now, burst.first
+            self._timed_at, self._timed_block, self._timed_again = now, burst.first, again
         if self._last == end:
             self._size = burst.offset + payload_bytes
         self._flight_at = now
@@ -252,7 +255,7 @@ class Sender(Transfer):
         self._progress_at = now
         self._hushed = False
         if self._timed_at is not None and base >= self._timed_block:
-            self._measure(now - self._timed_at)
+            self._measure(now - self._timed_at, again=self._timed_again)
         elif self._untimed:
             self._recover(now)
         self._timed_at = None

@@ -239,9 +239,9 @@ class Transfer:
             self._interval = self.terms.timeout
             self._patience = min(self._interval * (self._timing.retries + 1), MAX_PATIENCE)
 
-    def _measure(self, rtt: float) -> None:
-        """Takes the round trip of a flight that went out once (RFC 6298, Karn's rule)."""
-        self.pace.measure(rtt)
+    def _measure(self, rtt: float, *, again: bool = False) -> None:
+        """Takes the round trip of a flight that no timer has repeated (RFC 6298, Karn's rule)."""
+        self.pace.measure(rtt, again=again)
         if self.terms.timeout is None:
             self._interval = max(self.pace.interval, self._floor())
 

@@ -34,6 +34,7 @@ TIMER, TRIES = 0.4, 12
 """Of what the suite sends: quicker than clients repeat their ACKs, which would put it off."""
 RESEND = 16.0  # seconds that a client may take to repeat something: curl takes 15
 ENDS_WITHIN = 20.0  # seconds that a client may stay when all has been said
+GONE = 0.5  # seconds that a client is waited for that has ended
 LOOKS = 0.2  # seconds between two looks whether the request came again
 MOMENT = 0.25  # seconds for which the suite holds something back
 
@@ -58,6 +59,8 @@ class Attended(FaultyLine):
         trial = self.line.trial
         assert isinstance(trial, ClientTrial), "only clients send requests"
         wait = trial.patience if within is None else within
+        if trial.gone() is not None:
+            wait = min(wait, GONE)
         deadline = trial.now() + wait
         while not self.line.heard and self.opening:
             packet = super().hear(min(LOOKS, max(0.0, deadline - trial.now())))

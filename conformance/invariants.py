@@ -22,7 +22,7 @@ __all__ = ["CHECKS", "Moved", "Trace", "broken", "shrinks", "strangers_troubled"
 
 GRACE = 0.3  # seconds within which a packet may have crossed an ERROR
 SHRUNK, SLACK = 0.6, 0.05
-"""An interval shorter than this share of the one before, and by more than so many seconds."""
+"""An interval shorter than this share of those before, and by more than so many seconds."""
 MOST_DOUBLED = 3  # blocks that are sent twice before it is called a habit
 
 
@@ -185,8 +185,8 @@ def _out_of_turn(trace: Trace) -> list[str]:
             acknowledged = max(acknowledged, move.block)
         if not move.ours and move.packet.kind == DATA:
             if acknowledged < 0 or move.block > acknowledged + trace.window:
-                said = f"only ACK {acknowledged} had been sent" if acknowledged >= 0 else "no ACK"
-                return [f"DATA {move.block} came when there was {said}"]
+                said = f"only ACK {acknowledged}" if acknowledged >= 0 else "no ACK"
+                return [f"DATA {move.block} came when {said} had been sent"]
             sent = max(sent, move.block)
     return []
 
@@ -224,11 +224,16 @@ def timers(trace: Trace) -> list[str]:
 
 
 def shrinks(times: list[float]) -> list[str]:
-    """Returns what is wrong with the times at which one packet was sent."""
+    """Returns what is wrong with the times at which one packet was sent.
+
+    An interval is compared with the shortest of two or more before it: a busy machine may
+    make one too long.
+    """
     steps = [later - time for time, later in pairwise(times)]
-    for step, following in pairwise(steps):
-        if following < SHRUNK * step - SLACK:
-            return [f"a packet was repeated after {step:.2f} s, and then after {following:.2f} s"]
+    for place, step in enumerate(steps[2:], 2):
+        least = min(steps[:place])
+        if step < SHRUNK * least - SLACK:
+            return [f"a packet was repeated after {least:.2f} s or more, and then {step:.2f} s"]
     return []
 
 

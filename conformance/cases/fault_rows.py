@@ -267,8 +267,8 @@ ACK_ROWS = (
         "Three blocks; in a first run each ACK takes half an interval, in a second one each comes"
         " just behind its own repeat.",
         one_of(
-            Fault(ACK, range(1, 4), hold(MOMENT)),
-            Fault(ACK, range(1, 4), overdue()),
+            Fault(ACK, range(1, 3), hold(MOMENT)),
+            Fault(ACK, range(1, 3), overdue()),
         ),
         files=(EMPTY,),
     ),

@@ -20,7 +20,7 @@ from .scenes import (
     Row,
     Scene,
     broken_off,
-    conduct,
+    judge,
     linger,
     roles,
     slug,
@@ -181,11 +181,7 @@ def serve(
 
 def judge_scene(t: ClientTrial, scene: Scene, row: Row) -> None:
     """Judges how the client came through it: its file, its exit status, its packets."""
-    if not scene.wire.hits:
-        t.skip(f"{scene.role}: the packet in question never came")
-    if not (scene.wire.hung_up and row.may_end):
-        _judge_result(t, scene, row)
-    conduct(scene, row)
+    judge(scene, row, lambda: _judge_result(t, scene, row))
 
 
 def _judge_result(t: ClientTrial, scene: Scene, row: Row) -> None:

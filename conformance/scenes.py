@@ -31,6 +31,7 @@ __all__ = [
     "Scene",
     "broken_off",
     "conduct",
+    "judge",
     "linger",
     "one_of",
     "roles",
@@ -179,6 +180,15 @@ def linger(scene: Scene, row: Row) -> None:
             again += 1
             until = t.now() + look
     scene.again = again > 0
+
+
+def judge(scene: Scene, row: Row, result: Callable[[], None]) -> None:
+    """Judges a scene: its end by `result`, unless it was ended by the fault, and its packets."""
+    if not scene.wire.hits:
+        scene.t.skip(f"{scene.role}: the packet in question never came")
+    if not (scene.wire.hung_up and row.may_end):
+        result()
+    conduct(scene, row)
 
 
 def unusual(scene: Scene, text: str) -> None:

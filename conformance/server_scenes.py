@@ -23,7 +23,7 @@ from .scenes import (
     Row,
     Scene,
     broken_off,
-    conduct,
+    judge,
     linger,
     roles,
     slug,
@@ -164,11 +164,7 @@ def play_write(t: ServerTrial, row: Row, plan: Plan, file: File) -> Scene:
 def _judge(scene: Scene, row: Row) -> None:
     t = scene.t
     assert isinstance(t, ServerTrial), "only servers are judged here"
-    if not scene.wire.hits:
-        t.skip(f"{scene.role}: the packet in question never came")
-    if not (scene.wire.hung_up and row.may_end):
-        _judge_result(t, scene, row)
-    conduct(scene, row)
+    judge(scene, row, lambda: _judge_result(t, scene, row))
 
 
 def _judge_result(t: ServerTrial, scene: Scene, row: Row) -> None:

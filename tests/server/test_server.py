@@ -1,5 +1,7 @@
 """One server, real sockets: ports, strangers, duplicates, and plain transfers."""
 
+import errno
+import os
 import random
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from tests.server.lab import CONTENT, QUICK, Lab, open_lab
 from tests.server.wire import Peer, ack, data, error, oack, parse_error, rrq, wrq
+from tftp.server import Server
 
 BLOCK = CONTENT[:512]
 
@@ -287,3 +290,19 @@ def test_an_error_is_one_datagram(lab: Lab) -> None:
     peer.ask(rrq("nope"))
     assert parse_error(peer.receive()) == (1, "File not found")
     lab.check_alive(peer)
+
+
+def test_a_server_that_cannot_open_leaves_no_descriptor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folder and sockets are there, and then no descriptor is left for the loop."""
+
+    def exhausted(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("tftp.server.server.Loop", exhausted)
+    before = sorted(Path("/proc/self/fd").iterdir())
+    server = Server(tmp_path)
+    with pytest.raises(OSError, match="Too many open files"):
+        server.open()
+    assert sorted(Path("/proc/self/fd").iterdir()) == before

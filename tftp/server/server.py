@@ -99,19 +99,21 @@ class Server:
         """Opens folder and sockets; does not serve yet. Raises LocalError or OSError."""
         given = self._given_root
         root = given if isinstance(given, Root) else Root(given)
+        listeners = self._listeners
+        config = self._config
         try:
-            if root is not given and self._config.upload is not Upload.DENY:
+            if root is not given and config.upload is not Upload.DENY:
                 self.swept = root.sweep()
-            listeners = self._listeners or bind_listeners(self._hosts, self._port)[0]
+            listeners = listeners or bind_listeners(self._hosts, self._port)[0]
+            content = Folder(root, config.upload, config.limits.upload)
+            service = Service(content, config.limits, config.timing)
+            self._loop = Loop(listeners, service, config, self._journal)
         except BaseException:
+            _close_all(listeners)
             root.close()
             raise
-        self._root = root
+        self._root, self._service = root, service
         self.addresses = [sock.getsockname() for sock in listeners]
-        config = self._config
-        content = Folder(root, config.upload, config.limits.upload)
-        self._service = Service(content, config.limits, config.timing)
-        self._loop = Loop(listeners, self._service, config, self._journal)
 
     def serve(self) -> None:
         """Serves in this thread until `stop`, after `open`."""

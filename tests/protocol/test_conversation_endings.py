@@ -60,11 +60,50 @@ def test_a_receiver_stays_to_repeat_its_last_ack() -> None:
              < ACK 1
              < OACK blksize=8
              < HEX 00
-        6.1  = DONE COMPLETE
-        6.2  < DATA 1 3
+        9.0  = DALLYING COMPLETE      # it was spoken to at 3.1, and so stays till 9.1
+        9.1  = DONE COMPLETE
+        9.2  < DATA 1 3
              = DONE COMPLETE
         """)
     assert stage.stored == [1]
+
+
+def test_a_receiver_stays_for_a_sender_that_asks_slowly() -> None:
+    """RFC1350-6-08, ROB-TIMER-03: the third copy of a last window still finds it.
+
+    The sender took a slow opening for a slow peer and asks every 3 and 6 s. It has lost the
+    last ACK, and then the last block of the repeated window.
+    """
+    stage = server_write(terms(8, window=2)).play("""
+        0.0  > OACK blksize=8 windowsize=2
+        1.0  > OACK blksize=8 windowsize=2
+        1.0  < DATA 1 8
+             < DATA 2 0
+             > ACK 2
+             = DALLYING COMPLETE
+        4.0  < DATA 1 8
+        9.9  = DALLYING COMPLETE
+        9.9  < DATA 1 8
+             < DATA 2 0
+             > ACK 2
+        15.9 = DONE COMPLETE
+        """)
+    assert stage.stored == [1, 2]
+
+
+def test_nobody_can_make_a_receiver_stay_for_ever() -> None:
+    """RFC1350-6-08: no longer than a sender would ask, which is 31 s here."""
+    asking = "\n".join(f"{1 + 3 * n}.0 < DATA 1 3\n > ACK 1" for n in range(10))
+    server_write().play(f"""
+        0.0  > ACK 0
+        0.5  < DATA 1 3
+             > ACK 1
+        {asking}
+        31.0 < DATA 1 3
+             > ACK 1
+             = DALLYING COMPLETE
+        31.5 = DONE COMPLETE
+        """)
 
 
 def test_dallying_is_as_long_as_the_peer_needs_to_ask_again() -> None:

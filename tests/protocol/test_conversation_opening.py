@@ -241,6 +241,24 @@ def test_a_transfer_that_was_hushed_in_error_comes_back_to_life() -> None:
     assert stage.transfer.heard_at == 5.0
 
 
+def test_a_hushed_sender_repeats_for_a_peer_that_still_waits() -> None:
+    """RFC1350-4-17: the request was a late copy, and the block after it was lost.
+
+    In lock-step a repeated ACK causes no DATA, so all that can go on is the timer.
+    """
+    server_read(600).play("""
+        0.0  > DATA 1 512
+        0.5  < ACK 1
+             > DATA 2 88              # lost
+        1.6  ! hush
+        2.1  = STREAMING              # its timer has run, and said nothing
+        3.0  < ACK 1                  # the peer's timer
+        5.0  > DATA 2 88
+        5.5  < ACK 2
+             = DONE COMPLETE
+        """)
+
+
 def test_a_hushed_transfer_still_ends_by_what_it_hears() -> None:
     """RFC1350-7-04."""
     server_read(100).play("""

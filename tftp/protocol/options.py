@@ -47,6 +47,8 @@ class Ceiling(NamedTuple):
     window: int = 64
     size: int | None = None
     """What to answer for tsize in an RRQ; None leaves the option out."""
+    block_size_least: int = MIN_BLOCK_SIZE
+    """A blksize below it is passed over."""
 
 
 class Wish(NamedTuple):
@@ -148,7 +150,9 @@ def _terms(taken: dict[str, int], options: Options) -> Terms:
 
 def _grant_block_size(value: str, ceiling: Ceiling, reading: bool) -> int | None:
     asked = number(value, MIN_BLOCK_SIZE, MAX_BLOCK_SIZE)
-    return None if asked is None else min(asked, ceiling.block_size)
+    if asked is None or asked < ceiling.block_size_least:
+        return None  # 512 holds, which is less packets
+    return min(asked, ceiling.block_size)
 
 
 def _grant_window(value: str, ceiling: Ceiling, reading: bool) -> int | None:

@@ -31,6 +31,9 @@ class Timing(NamedTuple):
     """Repeats of the first flight before giving up. Patience is the time that they take."""
     dally: float = 9.0
     """How long a receiver stays after its last ACK: longer than any sender waits to ask again."""
+    answers: int | None = None
+    """Repeats of the first flight that answers a request, if they are to be fewer: who the
+    request names may never have sent it."""
 
     @property
     def patience(self) -> float:

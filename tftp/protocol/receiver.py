@@ -186,6 +186,7 @@ class Receiver(Transfer):
             self.peer = source
         if self.state is State.DALLYING:
             self._move(Stimulus.STALE)
+            self._stay(now)
             if distance(number, self._expected - 1, self.terms.rollover) == 0:
                 self._acknowledge_again()  # the last block again: its ACK was lost
             return None
@@ -302,10 +303,25 @@ class Receiver(Transfer):
         self.outcome = Outcome(Ending.COMPLETE)
         self._acknowledge()
         self._timed_at = None
+        self.deadline = now + self._dally
+
+    def _stay(self, now: float) -> None:
+        """Dallies anew: a sender that lacks the last ACK may ask a third time.
+
+        As a TCP does in TIME-WAIT (RFC 9293 section 3.10.7.4), but no longer than a sender
+        has patience, which nobody can prolong by asking.
+        """
+        assert self.deadline is not None, "it dallies"
+        longest = self._progress_at + self._patience
+        self.deadline = max(self.deadline, min(now + self._dally, longest))
+
+    @property
+    def _dally(self) -> float:
+        """Returns how long to stay after a last ACK."""
         dally = self._timing.dally
         if self.terms.timeout is not None:
             dally = max(dally, min(DALLY_INTERVALS * self.terms.timeout, MAX_DALLY))
-        self.deadline = now + dally
+        return dally
 
     def _repeat(self, now: float) -> None:
         self._flight_at = now

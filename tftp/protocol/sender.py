@@ -179,6 +179,7 @@ class Sender(Transfer):
         self._flight_at = min(now, self._flight_at + seconds)
         self._timed_at = None
         self._untimed = True
+        self._awaited = NOT_STEPPING
         if self.deadline is not None:
             self.deadline = now + self._interval
 
@@ -197,6 +198,7 @@ class Sender(Transfer):
         """
         if WORD.unpack_from(datagram)[0] != self._awaited or self._out:
             return 0
+        self._awaited = NOT_STEPPING  # a copy of this ACK must not count for the next block
         self._base = base = self._highest
         self._progress_at = now
         if self._timed_at is not None and base >= self._timed_block:
@@ -291,6 +293,7 @@ class Sender(Transfer):
         an answer to what is outstanding. Two ACKs of a block that the timer has repeated
         say that the first copy had arrived: this peer is given more time from now on.
         """
+        self._hushed = False  # it has not begun anew: it waits for this very block
         if self._again == self._base > 0:
             self._again = 0
             self.pace.startle(self._waited)

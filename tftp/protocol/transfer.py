@@ -148,7 +148,7 @@ class Transfer:
             self._move(Stimulus.EXPIRED)
             self.deadline = None
             return
-        if now - self._progress_at >= self._patience - PATIENCE_SLACK:
+        if now - self._progress_at >= self._patience - PATIENCE_SLACK or self._is_unheard():
             self._give_up()
             return
         self._move(Stimulus.EXPIRED)
@@ -173,6 +173,13 @@ class Transfer:
         if not (self._requested and self.state is State.OPENING):
             self._tell(encode_error(code, message))
         self._fail(Stimulus.ABORTED, Outcome(Ending.ABORTED, code, message))
+
+    def give_up(self) -> None:
+        """Ends a transfer whose first flight nobody has answered, and says nothing more."""
+        if self.state is State.OPENING:
+            self._awaited = NOT_STEPPING
+            self._out.clear()
+            self._give_up()
 
     def ask_again(self, now: float) -> None:
         """Takes the peer's request a second time: the first flight goes out again.
@@ -229,6 +236,12 @@ class Transfer:
     def _give_up(self) -> None:
         ending = Ending.SUPERSEDED if self._hushed else Ending.TIMEOUT
         self._fail(Stimulus.GIVEN_UP, Outcome(ending))
+
+    def _is_unheard(self) -> bool:
+        """Tells whether we have answered a request as often as one does that nobody owns to."""
+        most = self._timing.answers
+        answers = self.state is State.OPENING and not self._requested
+        return answers and most is not None and self.timeouts >= most
 
     def _set_clock(self) -> None:
         """Sets interval and patience from the terms, at the start and when they change."""

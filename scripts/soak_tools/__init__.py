@@ -1,0 +1,1 @@
+"""Runs the simulator for as long as wanted."""

@@ -15,6 +15,8 @@ from tftp.net.root import Root
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes device nodes")
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 @pytest.fixture(autouse=True)
 def no_descriptor_leaks() -> Iterator[None]:

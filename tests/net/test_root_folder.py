@@ -11,6 +11,8 @@ from tests.net.trees import CANARY, LEFTOVER, make_tree, read, text_of
 from tftp.errors import AccessDenied, LocalError, NoSuchFile
 from tftp.net.root import Root
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 @pytest.fixture(autouse=True)
 def no_descriptor_leaks() -> Iterator[None]:

@@ -14,6 +14,8 @@ from tests.net.trees import CANARY, make_tree, read
 from tftp.errors import AccessDenied, NoSuchFile
 from tftp.net.root import Root
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 @pytest.fixture(autouse=True)
 def no_descriptor_leaks() -> Iterator[None]:

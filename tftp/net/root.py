@@ -4,7 +4,8 @@ RFC 1123 section 4.2.3.4 asks for access control; this is its innermost part. No
 ever checked first and opened later. A name is walked component by component, each opened
 relative to the folder before it and never through a link; links are read and resolved
 here, against a stack of open folders. So whatever is swapped meanwhile by a local user,
-every step starts from a descriptor that was reached below the root.
+every step starts from a descriptor that was reached below the root. Where the kernel can
+do that walk itself, it is asked first, and whatever it does not grant is walked here.
 Must not know about transfers, policies or what is done with a descriptor.
 """
 
@@ -14,6 +15,7 @@ import stat
 from typing import Self
 
 from tftp.errors import AccessDenied, IllegalOperation, LocalError, NoSuchFile
+from tftp.net import openat2
 from tftp.net.refusal import ACCESS_VIOLATION, FILE_NOT_FOUND, refusal
 from tftp.net.temporary import is_temporary, sweep
 
@@ -44,11 +46,12 @@ class Root:
     for the operator and must not be sent to a peer.
     """
 
-    __slots__ = ("_folder", "_prefixes", "path")
+    __slots__ = ("_folder", "_open_below", "_prefixes", "path")
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         given = os.fspath(path)
         self._folder = _open_root(given)
+        self._open_below = openat2.find(self._folder)
         self.path = os.path.realpath(given)
         # Absolute links may spell the root as it really is, or as the operator did.
         self._prefixes = [_parts(os.fsencode(self.path))]
@@ -63,13 +66,11 @@ class Root:
         IllegalOperation (empty name), NoSuchFile, AccessDenied or LocalError.
         """
         path = _from_wire(name)
-        walk = _Walk(self._folder, self._prefixes, path)
         try:
-            return _open_regular(walk, is_folder_name=path.endswith((b"/", b"/.")))
+            file = self._open_at_once(path)
+            return file if file is not None else self._open_by_walk(path)
         except OSError as error:
             raise refusal(error) from error
-        finally:
-            walk.close()
 
     def open_parent(self, name: str) -> tuple[int, str]:
         """Opens the folder of a file to be written; returns its descriptor and the last component.
@@ -84,14 +85,11 @@ class Root:
             raise AccessDenied(_IS_DIRECTORY)
         if is_temporary(last):
             raise AccessDenied(ACCESS_VIOLATION)
-        walk = _Walk(self._folder, self._prefixes, above)
         try:
-            walk.to_end()
-            return os.open(b".", _FOLDER, dir_fd=walk.folder), _to_wire(last)
+            folder = self._folder_at_once(above)
+            return self._walk_to(above) if folder is None else folder, _to_wire(last)
         except OSError as error:
             raise refusal(error) from error
-        finally:
-            walk.close()
 
     def sweep(self) -> list[str]:
         """Removes what killed uploads left below the root, and returns the relative names."""
@@ -109,13 +107,61 @@ class Root:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _open_at_once(self, path: bytes) -> int | None:
+        """Opens the usual: a plain file with no link in its place. None: walk, and see why not.
+
+        Must grant nothing that the walk would not.
+        """
+        above, _, last = path.rpartition(b"/")
+        if last in (b"", b".") or is_temporary(last):
+            return None
+        folder = self._folder_at_once(above) if above.strip(b"/") else self._folder
+        if folder is None:
+            return None
+        try:
+            mode = os.stat(last, dir_fd=folder, follow_symlinks=False).st_mode
+            return _open_looked_at(last, folder) if stat.S_ISREG(mode) else None
+        finally:
+            if folder != self._folder:
+                os.close(folder)
+
+    def _folder_at_once(self, path: bytes) -> int | None:
+        """Has the kernel walk to a folder, links included. None: it cannot, or will not.
+
+        It refuses more than the walk does, such as absolute links that stay inside. What it
+        does not find is not there. Raises FileNotFoundError for that.
+        """
+        if self._open_below is None or path.count(b"/") >= _MAX_DEPTH:
+            return None
+        try:
+            # The dot asks for the right to search the folder too.
+            return self._open_below(self._folder, (path.lstrip(b"/") or b".") + b"/.")
+        except FileNotFoundError:
+            raise
+        except OSError:
+            return None
+
+    def _open_by_walk(self, path: bytes) -> int:
+        walk = _Walk(self._folder, self._prefixes, path)
+        try:
+            return _open_regular(walk, is_folder_name=path.endswith((b"/", b"/.")))
+        finally:
+            walk.close()
+
+    def _walk_to(self, path: bytes) -> int:
+        walk = _Walk(self._folder, self._prefixes, path)
+        try:
+            walk.to_end()
+            return os.open(b".", _FOLDER, dir_fd=walk.folder)
+        finally:
+            walk.close()
+
 
 class _Walk:
     """One name on its way: the folders opened so far, and the components still to go.
 
     Nothing here asks the kernel to go up: `..`, which only a link can bring in, steps
-    back to the folder before, and there is none before the root. A later openat2 with
-    RESOLVE_BENEATH would take this class's place.
+    back to the folder before, and there is none before the root.
     """
 
     __slots__ = ("_ahead", "_folders", "_links", "_prefixes")
@@ -210,17 +256,24 @@ def _open_regular(walk: _Walk, *, is_folder_name: bool) -> int:
             raise AccessDenied(_IS_DIRECTORY if stat.S_ISDIR(mode) else _NO_PLAIN_FILE)
         if is_folder_name or is_temporary(last):
             raise NoSuchFile(FILE_NOT_FOUND)
-        try:
-            file = os.open(last, _FILE, dir_fd=walk.folder)
-        except OSError as error:
-            if error.errno != errno.ELOOP:
-                raise
-            walk.follow(last)  # It has become a link since we looked.
-            continue
-        if stat.S_ISREG(os.fstat(file).st_mode):
+        file = _open_looked_at(last, walk.folder)
+        if file is not None:
             return file
-        os.close(file)
-        raise AccessDenied(_NO_PLAIN_FILE)
+        walk.follow(last)
+
+
+def _open_looked_at(name: bytes, folder: int) -> int | None:
+    """Opens what was a regular file a moment ago; None if it has become a link since."""
+    try:
+        file = os.open(name, _FILE, dir_fd=folder)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return file
+    os.close(file)
+    raise AccessDenied(_NO_PLAIN_FILE)
 
 
 def _open_root(path: str) -> int:

@@ -308,6 +308,9 @@ def test_lines_for_machines(root: Path) -> None:
         serving.process.terminate()
         assert serving.wait() == 0
     lines = [json.loads(line) for line in serving.seen]
+    told = [line["message"] for line in lines if line["event"] == "protection"]
+    assert any("no_new_privs: yes" in line for line in told)
+    lines = [line for line in lines if line["event"] != "protection"]
     assert [line["event"] for line in lines] == [
         "listening",
         *("request", "transfer", "request", "probe", "transfer", "request"),

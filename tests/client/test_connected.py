@@ -68,6 +68,7 @@ def test_a_file_arrives_in_windows_of_single_datagrams(window: int, rest: int) -
         assert tftp.get(stage.host, "a", port=stage.port, window=window) == content
 
 
+@pytest.mark.fault
 def test_without_a_second_socket_the_first_one_does_it_all(
     connected: list[Address], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +209,7 @@ def test_silence_ends_it() -> None:
         tftp.get(stage.host, "a", port=stage.port, options=False, timeout=0.1, retries=1)
 
 
+@pytest.mark.fault
 def test_a_disk_that_is_full_later_on_is_told_and_no_ack_goes_ahead_of_it() -> None:
     class Small(io.BytesIO):
         def write(self, octets: "ReadableBuffer") -> int:

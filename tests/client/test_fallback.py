@@ -212,6 +212,7 @@ def test_the_default_patience_is_half_a_minute() -> None:
     assert schedule(Timing()) == [1, 3, 7, 15, 23, 31]
 
 
+@pytest.mark.fault
 def test_a_closed_port_is_told_by_icmp_and_believed_the_second_time() -> None:
     client = Client("127.0.0.1", closed_port(), timeout=0.1)
     start = monotonic()
@@ -242,6 +243,7 @@ def at(monkeypatch: pytest.MonkeyPatch, *places: Place) -> None:
     monkeypatch.setattr(session, "resolve", lambda *_: list(places))
 
 
+@pytest.mark.fault
 def test_the_next_address_of_a_name_is_tried_when_one_refuses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_write_of_nothing_is_nothing() -> None:
     assert not sink.sizes
 
 
+@pytest.mark.fault
 def test_a_full_disk_is_told_by_the_write_that_finds_it_so() -> None:
     pieces = Pieces(Beneath(room=PIECE))
     pieces.write([bytes(PIECE + 5)])
@@ -99,6 +100,7 @@ def test_a_full_disk_is_told_by_the_write_that_finds_it_so() -> None:
         pieces.write([bytes(PIECE)])
 
 
+@pytest.mark.fault
 def test_a_disk_that_is_full_at_the_end_leaves_nothing() -> None:
     sink = Beneath(room=PIECE)
     pieces = Pieces(sink)

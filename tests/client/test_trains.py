@@ -16,7 +16,8 @@ import pytest
 
 import tftp
 from tests.client.scripted import PATIENCE, Line, Stage, ack, error, oack
-from tftp.net.files import Readable, write_all
+from tftp.net.files import Readable
+from tftp.net.writing import write_all
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -206,6 +207,7 @@ WINDOW = 80  # blocks: more than the octets that are kept for a larger write
 
 
 # No room at all, room for less than two windows, and for all but the last block.
+@pytest.mark.fault
 @pytest.mark.parametrize("room", [0, (WINDOW + 50) * BLOCK + 7, 2 * WINDOW * BLOCK])
 @pytest.mark.parametrize("there", [True, False])
 def test_a_disk_that_fills_up_leaves_what_was_there_and_is_told_to_both(

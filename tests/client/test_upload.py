@@ -166,6 +166,7 @@ def test_a_last_block_that_is_never_acknowledged_is_told_as_uncertain() -> None:
         tftp.put(stage.host, "a", b"x", port=stage.port, timeout=0.05, retries=1, options=False)
 
 
+@pytest.mark.fault
 def test_a_server_that_falls_silent_is_given_up() -> None:
     def script(stage: Stage) -> None:
         line = stage.accept()
@@ -192,6 +193,7 @@ def test_an_error_in_the_middle_is_raised() -> None:
     assert caught.value.code == 3
 
 
+@pytest.mark.fault
 def test_a_file_that_shrinks_is_told_to_both_sides(tmp_path: Path) -> None:
     source = tmp_path / "secret"
     source.write_bytes(bytes(5000))
@@ -211,6 +213,7 @@ def test_a_file_that_shrinks_is_told_to_both_sides(tmp_path: Path) -> None:
     assert b"secret" not in texts[0]
 
 
+@pytest.mark.fault
 def test_an_exception_out_of_a_source_is_raised_and_ends_the_transfer() -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:

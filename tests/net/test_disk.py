@@ -230,6 +230,7 @@ def test_which_file_systems_are_in_memory(tmp_path: Path, monkeypatch: pytest.Mo
     assert not is_in_memory(os.makedev(8, 2))
 
 
+@pytest.mark.fault
 def test_a_disk_that_cannot_read_says_so_to_who_waits(
     source: DiskSource, hand: Hand, kernel: Kernel
 ) -> None:
@@ -238,6 +239,7 @@ def test_a_disk_that_cannot_read_says_so_to_who_waits(
         wait(source, hand, 0)
 
 
+@pytest.mark.fault
 def test_what_cannot_be_read_ahead_matters_when_the_reader_comes(
     source: DiskSource, hand: Hand, kernel: Kernel
 ) -> None:
@@ -253,6 +255,7 @@ def test_what_cannot_be_read_ahead_matters_when_the_reader_comes(
     assert not kernel.stalls
 
 
+@pytest.mark.fault
 def test_a_disk_that_recovers_before_the_reader_comes_is_forgiven(
     source: DiskSource, hand: Hand, kernel: Kernel
 ) -> None:
@@ -263,6 +266,7 @@ def test_a_disk_that_recovers_before_the_reader_comes_is_forgiven(
     assert read_all(source, hand) == CONTENT
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("refusal", [None, errno.EOPNOTSUPP])
 def test_a_file_that_shrinks_while_it_is_cold(
     path: Path, source: DiskSource, hand: Hand, kernel: Kernel, refusal: int | None
@@ -276,10 +280,14 @@ def test_a_file_that_shrinks_while_it_is_cold(
         wait(source, hand, 2 * TRAIN)
 
 
-def test_a_file_that_grows_is_as_long_as_it_was(path: Path, source: DiskSource, hand: Hand) -> None:
+@pytest.mark.fault
+def test_a_file_that_grows_is_an_error_at_its_end(
+    path: Path, source: DiskSource, hand: Hand
+) -> None:
     with path.open("ab") as file:
         file.write(b"more" * 5000)
-    assert read_all(source, hand) == CONTENT
+    with pytest.raises(FileChanged):
+        read_all(source, hand)
 
 
 def test_text_from_a_cold_file_loses_nothing(tmp_path: Path, hand: Hand, kernel: Kernel) -> None:
@@ -322,6 +330,7 @@ def test_work_for_a_transfer_that_is_over_is_not_done(
     assert not kernel.memory
 
 
+@pytest.mark.fault
 def test_a_disk_that_is_gone_says_so_to_nobody_at_the_end(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def test_a_new_file_appears_at_the_end(tmp_path: Path, monkeypatch: pytest.Monke
     assert {path.name for path in tmp_path.iterdir()} == {"x", "y", "z", "up", "sub", "\udcff"}
 
 
+@pytest.mark.fault
 def test_a_failure_leaves_the_old_file_or_none(tmp_path: Path) -> None:
     (tmp_path / "old").write_bytes(b"old")
     for name in ("old", "new"):
@@ -63,6 +64,7 @@ def test_a_download_does_not_wait_for_the_disk(
     assert calls == []
 
 
+@pytest.mark.fault
 def test_a_disk_that_says_only_at_a_close_that_it_is_full_is_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def start(client: socket.socket, channel: LockStep) -> None:
     assert channel.endpoint.connect(client.getsockname())
 
 
+@pytest.mark.fault
 def test_a_block_that_finds_no_room_goes_out_once_there_is_some(
     client: socket.socket, channel: LockStep
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_call_with_nothing_there_changes_nothing(
     assert client.recv(600) == block(3)
 
 
+@pytest.mark.fault
 def test_a_port_that_is_closed_is_left_to_the_timer(
     client: socket.socket, channel: LockStep
 ) -> None:

@@ -2,8 +2,9 @@
 
 from tftp.net.sealed import Cache, Identity
 
-FILE: Identity = (1, 2, 1000, 5)
-OTHER: Identity = (1, 2, 1000, 6)  # the same file, rewritten
+FILE: Identity = (1, 2, 1000, 5, 9)
+OTHER: Identity = (1, 2, 1000, 6, 10)  # the same file, rewritten
+RESTORED: Identity = (1, 2, 1000, 5, 11)  # and again, with the old time
 
 
 def test_transfers_of_one_content_and_block_size_share() -> None:
@@ -12,6 +13,7 @@ def test_transfers_of_one_content_and_block_size_share() -> None:
     assert cache.join(FILE, 512) is first
     assert cache.join(FILE, 1024) is not first
     assert cache.join(OTHER, 512) is not first
+    assert cache.join(RESTORED, 512) is not first
     assert first.users == 2
 
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.net.children import open_files
 from tests.net.trees import text_of
 from tftp.errors import DiskFull, LocalError
-from tftp.net.files import BufferSink, NetasciiSink, Readable, Sink, StreamSink, write_all
+from tftp.net.files import BufferSink, NetasciiSink, Readable, Sink, StreamSink
 from tftp.net.refusal import refusal
+from tftp.net.writing import write_all
 from tftp.protocol.netascii import decode, encode
 
 DATA = bytes(range(256)) * 40
@@ -112,6 +113,7 @@ def check(got: int, wanted: int) -> None:
     assert got == wanted
 
 
+@pytest.mark.fault
 def test_short_writes_of_the_kernel_are_continued(monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.writev
 
@@ -146,6 +148,7 @@ def test_an_owned_stream_is_closed_once(tmp_path: Path, end: str) -> None:
         os.fstat(file)
 
 
+@pytest.mark.fault
 def test_a_closed_pipe_is_a_local_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -156,6 +159,7 @@ def test_a_closed_pipe_is_a_local_error() -> None:
     sink.discard()
 
 
+@pytest.mark.fault
 def test_a_full_device_is_a_full_disk() -> None:
     file = os.open("/dev/full", os.O_WRONLY)
     sink = StreamSink(file, owned=True)
@@ -210,6 +214,7 @@ class Full:
         self.ended.append("discard")
 
 
+@pytest.mark.fault
 def test_a_last_cr_that_finds_no_room_discards_the_file() -> None:
     inner = Full()
     sink: Sink = NetasciiSink(inner)

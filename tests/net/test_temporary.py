@@ -124,6 +124,7 @@ def test_a_new_file_that_a_sweep_has_removed_is_given_up_for_another(
     os.close(file)
 
 
+@pytest.mark.fault
 def test_without_locks_a_file_can_be_made_and_is_never_swept(
     tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_folder_where_every_name_is_taken_ends_in_an_error(
     text_of(caught.value)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("number", "code"),
     [(errno.EACCES, 2), (errno.EROFS, 2), (errno.ENOSPC, 3), (errno.EDQUOT, 3), (errno.EIO, 0)],
@@ -237,6 +239,7 @@ def test_a_leftover_that_is_replaced_by_something_else_meanwhile_is_left_alone(
     assert (tmp_path / LEFTOVER).is_fifo()
 
 
+@pytest.mark.fault
 def test_what_vanishes_during_a_sweep_is_passed_over(
     tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

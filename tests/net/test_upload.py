@@ -199,6 +199,7 @@ def test_overwrite_keeps_permissions_that_were_changed_meanwhile(tmp_path: Path)
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o600
 
 
+@pytest.mark.fault
 def test_an_upload_that_dies_keeps_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"old")
     with open_sink(tmp_path, "x", Policy.OVERWRITE) as sink:

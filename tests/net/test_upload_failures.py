@@ -13,6 +13,8 @@ from tftp.net.root import Root
 from tftp.net.temporary import is_temporary
 from tftp.net.upload import room_for
 
+pytestmark = pytest.mark.fault
+
 
 @pytest.fixture(autouse=True)
 def no_descriptor_leaks() -> Iterator[None]:

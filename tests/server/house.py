@@ -57,6 +57,7 @@ class House:
         self.address: Address = listener.getsockname()
         config = Config(limits=limits, timing=QUIET, spin=False)
         service = Service(Memory(), limits, QUIET)
+        self.guard = service.guard
         self.loop = Loop([listener], service, config, Journal())
         self.endpoints: dict[Address, Endpoint] = {}
         self.blocks: Counter[Address] = Counter()

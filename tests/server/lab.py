@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.server.wire import PATIENCE, Address, Peer, parse_error, rrq
 from tftp.protocol.pace import Timing
 from tftp.server import Config, Limits, Report, Server, Upload
+from tftp.server.access import Access
 
 __all__ = ["CONTENT", "QUICK", "QUIET", "Lab", "open_lab"]
 
@@ -98,6 +99,7 @@ def open_lab(
     limits: Limits | None = None,
     ports: range | None = None,
     drain: float = 10.0,
+    access: Access | None = None,
 ) -> Iterator[Lab]:
     """Serves `root`, which is made if it is absent, until the block is left."""
     root.mkdir(exist_ok=True)
@@ -111,7 +113,7 @@ def open_lab(
             halt.get().set()
             halt.get().wait(PATIENCE)
 
-    config = Config(upload, limits or Limits(), timing, ports, drain)
+    config = Config(upload, limits or Limits(), timing, ports, drain, access=access or Access())
     server = Server(root, host=host, config=config, on_transfer=note)
     lab = Lab(root, server.start(), reports, halt=halt)
     try:

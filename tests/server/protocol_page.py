@@ -6,7 +6,6 @@ when the page is stale.
 """
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 from tests.server.bad_input import ASKED, UNDERWAY
@@ -91,15 +90,19 @@ def _times_table() -> str:
         ),
         ("ERROR 5 to strangers, for one transfer", f"{MAX_STRANGER_REPLIES}", ""),
         ("transfers at once", f"{limits.transfers:,}", "`--max-transfers`"),
+        (
+            "repeats of a first answer to a silent peer",
+            f"{limits.unproven_repeats}",
+            "`--unproven-repeats`",
+        ),
         ("octets of a request", f"{limits.request:,}", ""),
         ("requests taken in and not answered yet", f"{limits.waiting:,}", ""),
         ("octets kept of a netascii read", f"{limits.text:,}", ""),
-        ("octets of packets shared by transfers of one file", f"{limits.cache:,}", ""),
+        ("octets of packets shared by transfers of one file", f"{limits.cache:,}", "`--cache`"),
         ("connected sockets beside the first ones of transfers", f"{limits.connected:,}", ""),
         ("hosts whose round trips are remembered", f"{limits.acquaintances:,}", ""),
         ("time for running transfers to end, when stopped", f"{config.drain:g} s", "`--drain`"),
     ]
-    assert len(fields(limits)) == 11, "a limit without its row"
     lines = ["| | By default | Set with |", "|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join(lines)

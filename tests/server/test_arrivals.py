@@ -137,6 +137,7 @@ def test_the_last_block_again_is_acknowledged_again(lab: Lab, window: int) -> No
     assert peer.receive() == ack(BLOCKS)
 
 
+@pytest.mark.fault
 def test_a_full_disk_is_told_before_any_false_ack(tmp_path: Path) -> None:
     """RFC1350-A-05: here by the limit on uploads."""
     limits = Limits(upload=HALF * 512 + 700)

@@ -23,6 +23,8 @@ from tftp.net import disk
 from tftp.protocol.netascii import encode
 from tftp.server.readers import READERS
 
+pytestmark = pytest.mark.fault
+
 CONTENT = random.Random(5).randbytes(300_001)
 SMALL = b"small" * 1000
 READ = disk._read_piece

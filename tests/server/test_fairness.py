@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.server.house import BLOCKS, TRAIN, WINDOW, House, block
+from tests.server.test_guard import Fake
 from tests.server.wire import Address, ack, rrq
 from tftp.net.channel import MAX_BLOCKS
 from tftp.server import Limits
@@ -109,6 +110,9 @@ def test_requests_beyond_those_that_may_wait_stay_in_the_socket(
     monkeypatch.setattr("tftp.server.loop.REQUESTS_A_TURN", 2)
     house = open_house(Limits(waiting=3))
     late = [house.peer() for _ in range(30)]
+    known = Fake(str(late[0].address[0]))
+    house.guard.begin(known)
+    house.guard.prove(known)
     for peer in late:
         peer.ask(rrq("small"))
     for _ in range(40):

@@ -11,7 +11,7 @@ from tests.server.hanging import Hanging, hanging
 from tests.server.lab import Lab, open_lab
 from tests.server.wire import PATIENCE, Peer, parse_error, rrq
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.fault]
 
 CONTENT = random.Random(7).randbytes(3_000_001)
 

@@ -13,6 +13,8 @@ from tests.server.process import Serving
 from tests.server.wire import Peer, ack, blocks_of, data, wrq
 from tftp.net.temporary import is_temporary
 
+pytestmark = pytest.mark.fault
+
 UPLOADS = 50
 OLD = b"as it was"
 

@@ -111,6 +111,7 @@ def test_an_upload_that_finds_no_port_leaves_nothing(root: Path) -> None:
         assert {entry.name for entry in root.iterdir()} == {"f", "alive"}
 
 
+@pytest.mark.fault
 def test_no_socket_to_be_had(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def bind(*_: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -165,6 +166,7 @@ print(sorted(path.name for path in root.iterdir()))
 """
 
 
+@pytest.mark.fault
 def test_no_descriptors_left(root: Path) -> None:
     """ROB-LOAD-02: silence for those who come too late, till there is room again."""
     assert run(EXHAUSTED, root).splitlines() == [

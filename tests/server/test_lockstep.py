@@ -140,6 +140,7 @@ def test_without_room_for_connected_sockets_all_goes_on(tmp_path: Path) -> None:
         assert all(lab.report().ok for _ in peers)
 
 
+@pytest.mark.fault
 def test_a_file_replaced_under_way_is_new_to_new_transfers_only(lab: Lab) -> None:
     put_settled(lab, "f", CONTENT)
     old = [halfway(lab), halfway(lab)]
@@ -155,6 +156,7 @@ def test_a_file_replaced_under_way_is_new_to_new_transfers_only(lab: Lab) -> Non
     assert all(lab.report().ok for _ in range(4))
 
 
+@pytest.mark.fault
 def test_a_file_rewritten_in_place_is_new_to_new_transfers(lab: Lab) -> None:
     path = put_settled(lab, "f", CONTENT)
     for peer in [halfway(lab), halfway(lab)]:
@@ -168,15 +170,20 @@ def test_a_file_rewritten_in_place_is_new_to_new_transfers(lab: Lab) -> None:
     assert all(lab.report().ok for _ in range(4))
 
 
-def test_a_file_that_grows_is_sent_as_long_as_it_was(lab: Lab) -> None:
+@pytest.mark.fault
+def test_a_file_that_grows_ends_with_an_error_in_place_of_its_last_block(lab: Lab) -> None:
     path = lab.put_file("f", CONTENT)
     peer = halfway(lab)
     with path.open("ab") as file:
         file.write(b"more" * 1000)
-    go_on(peer)
-    assert lab.report().size == len(CONTENT)
+    peer.say(ack(HALF))
+    walk(peer, HALF + 1, BLOCKS - 1)
+    peer.say(ack(BLOCKS - 1))
+    assert parse_error(peer.receive()) == (0, "The file changed while it was being sent")
+    assert not lab.report().ok
 
 
+@pytest.mark.fault
 def test_a_file_that_shrinks_ends_with_an_error(lab: Lab) -> None:
     path = lab.put_file("f", CONTENT)
     peer = halfway(lab)

@@ -85,6 +85,7 @@ def test_one_thread_is_enough_for_one_after_the_other(bell: Bell, readers: Reade
     assert threading.active_count() == before + 1
 
 
+@pytest.mark.fault
 def test_without_threads_the_loop_does_it_itself(
     bell: Bell, readers: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +111,7 @@ def test_the_end_waits_for_what_is_quick(bell: Bell) -> None:
     assert sorted(done) == list(range(50))
 
 
+@pytest.mark.fault
 def test_the_end_does_not_wait_for_what_hangs(bell: Bell, monkeypatch: pytest.MonkeyPatch) -> None:
     """What follows from that is still done, by then in the thread itself."""
     monkeypatch.setattr("tftp.server.readers.MOMENT", MOMENT / 100)

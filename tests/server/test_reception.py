@@ -2,17 +2,22 @@
 
 import select
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from time import monotonic
+from typing import Protocol
 
 import pytest
 
+from tests.server.test_guard import Fake
 from tests.server.wire import PATIENCE, Address, rrq
 from tftp.net.udp import bind_listener
 from tftp.server import Limits
+from tftp.server.guard import Guard
 from tftp.server.reception import TAKEN_AT_ONCE, Reception
 
-Open = Callable[[int], Reception]
+
+class Open(Protocol):
+    def __call__(self, waiting: int, *, proven: bool = False) -> Reception: ...
 
 
 @pytest.fixture
@@ -24,8 +29,14 @@ def listener() -> socket.socket:
 def open_reception(listener: socket.socket) -> Iterator[Open]:
     begun: list[Reception] = []
 
-    def begin(waiting: int) -> Reception:
-        begun.append(Reception([listener], Limits(waiting=waiting)))
+    def begin(waiting: int, *, proven: bool = False) -> Reception:
+        limits = Limits(waiting=waiting)
+        guard = Guard(limits)
+        if proven:
+            transfer = Fake("127.0.0.1")
+            guard.begin(transfer)
+            guard.prove(transfer)
+        begun.append(Reception([listener], limits, guard))
         return begun[-1]
 
     yield begin
@@ -49,12 +60,12 @@ def take(reception: Reception, count: int) -> None:
     while len(reception) < count:
         assert monotonic() < until
         select.select([fd], [], [], PATIENCE)
-        reception.take(fd)
+        reception.take(fd, 0.0)
 
 
 def names(reception: Reception) -> list[bytes]:
     found = []
-    while (call := reception.next()) is not None:
+    while (call := reception.next(0.0)) is not None:
         found.append(call.datagram.split(b"\0")[1][1:])
     return found
 
@@ -96,12 +107,12 @@ def test_the_same_from_another_port_is_another(
 
 def test_no_more_than_may_wait(open_reception: Open, client: socket.socket) -> None:
     """The others stay in the socket, and are taken in when there is room."""
-    reception = open_reception(10)
+    reception = open_reception(10, proven=True)
     (fd,) = reception.filenos()
     for number in range(25):
         client.send(rrq(f"{number}"))
     take(reception, 10)
-    reception.take(fd)
+    reception.take(fd, 0.0)
     assert len(reception) == 10
     found = names(reception)
     take(reception, 10)
@@ -127,7 +138,7 @@ def test_one_flood_does_not_hold_up_the_turn(open_reception: Open, client: socke
     (fd,) = reception.filenos()
     for number in range(2 * TAKEN_AT_ONCE):
         client.send(rrq(f"{number}"))
-    reception.take(fd)
+    reception.take(fd, 0.0)
     assert 0 < len(reception) <= TAKEN_AT_ONCE
 
 
@@ -135,7 +146,7 @@ def test_who_asked_and_whom(open_reception: Open, client: socket.socket) -> None
     reception = open_reception(10)
     client.send(rrq("f"))
     take(reception, 1)
-    call = reception.next()
+    call = reception.next(0.0)
     assert call is not None
     address: Address = client.getsockname()
     assert (call.source, call.local) == (address, "127.0.0.1")
@@ -152,6 +163,6 @@ def test_closing_forgets_who_waits(open_reception: Open, client: socket.socket) 
     take(reception, 1)
     assert fd in reception
     reception.close()
-    assert reception.next() is None
+    assert reception.next(0.0) is None
     assert fd not in reception
     assert reception.filenos() == []

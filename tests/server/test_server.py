@@ -230,6 +230,7 @@ def test_the_agreed_timeout_is_the_interval(root: Path) -> None:
         assert set(packets) <= {oack(utimeout=20000), data(1, CONTENT[:100])}
 
 
+@pytest.mark.fault
 def test_the_peers_icmp_harms_nobody(lab: Lab) -> None:
     """ROB-TIMER-06"""
     gone = Peer((lab.server.host, lab.server.port), ("127.0.0.77", 0))

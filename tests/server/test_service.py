@@ -124,6 +124,7 @@ def test_what_keeps_a_file_from_being_read(desk: Desk, wrong: LocalError, code: 
     assert desk.service.newest(PEER) is None
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
 def test_a_shortage_here_is_no_news_for_the_client(desk: Desk, number: int) -> None:
     """ROB-LOAD-02: it asks again, where an ERROR would end its boot."""

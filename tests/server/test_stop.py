@@ -51,11 +51,14 @@ def wait_until_deaf(lab: Lab) -> None:
     raise AssertionError("the server still listens")
 
 
-def begin_read(lab: Lab) -> Peer:
+def begin_read(lab: Lab, *, heard: bool = False) -> Peer:
     lab.put_file("f", CONTENT[:3000])
     peer = lab.peer()
     peer.ask(rrq("f"))
     peer.expect(data(1, BLOCK))
+    if heard:
+        peer.say(ack(1))
+        peer.expect(data(2, CONTENT[512:1024]))
     return peer
 
 
@@ -82,22 +85,33 @@ def test_running_transfers_may_end_and_nothing_new_begins(root: Path) -> None:
 
 def test_what_does_not_end_in_time_gets_an_error(root: Path) -> None:
     with open_lab(root, drain=0.05) as lab:
-        reader = begin_read(lab)
+        reader = begin_read(lab, heard=True)
         Stopper(lab.server).wait()
         assert reader.expect_error(0) == "The server is shutting down"
         assert lab.report().outcome == "failed with error 0, The server is shutting down"
 
 
+def test_who_may_never_have_asked_is_told_nothing(root: Path) -> None:
+    """The source of a request may be forged; until it answers it gets no second packet."""
+    with open_lab(root) as lab:
+        reader = begin_read(lab)
+        Stopper(lab.server, at_once=True).wait()
+        assert lab.report().outcome == "failed, the peer stopped answering"
+        with open_lab(root, host="127.0.0.2") as other:
+            reader.server, reader.tid = (other.server.host, other.server.port), None
+            other.check_alive(reader)  # and nothing came before that
+
+
 def test_at_once_is_at_once(root: Path) -> None:
     with open_lab(root, drain=100) as lab:
-        reader = begin_read(lab)
+        reader = begin_read(lab, heard=True)
         Stopper(lab.server, at_once=True).wait()
         reader.expect_error(0)
 
 
 def test_a_second_stop_is_at_once(root: Path) -> None:
     with open_lab(root, drain=100) as lab:
-        reader = begin_read(lab)
+        reader = begin_read(lab, heard=True)
         first = Stopper(lab.server)
         wait_until_deaf(lab)
         assert first.is_alive()

@@ -87,6 +87,7 @@ def test_rename_keeps_both(root: Path) -> None:
         assert (root / "file.2").read_bytes() == b"third"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("how", ["error", "too large", "shutdown"])
 def test_an_upload_that_fails_leaves_what_was_there(keeping: Lab, how: str) -> None:
     """RFC1350-6-13, RFC1350-7-04"""
@@ -276,6 +277,7 @@ def test_uploads_under_way_at_the_end_become_durable(
         assert names(root) == {"alive"} | {f"new{number}" for number in range(6)}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("threads", [0, 1])
 def test_no_thread_to_be_had(lab: Lab, monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
     """What cannot be done beside the loop is done in it."""
@@ -301,6 +303,7 @@ def test_no_thread_to_be_had(lab: Lab, monkeypatch: pytest.MonkeyPatch, threads:
     assert names(lab.root) == {f"new{number}" for number in range(8)}
 
 
+@pytest.mark.fault
 def test_a_disk_that_fails_at_the_end_gives_an_error(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,10 +349,11 @@ from pathlib import Path
 from tests.net.trees import names
 from tests.server.lab import CONTENT, open_lab
 from tests.server.wire import ack, blocks_of, data, oack, parse_error, wrq
+from tftp.server import Limits
 
 root = Path(sys.argv[1])
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", root], check=True)
-with open_lab(root, upload=sys.argv[2]) as lab:
+with open_lab(root, upload=sys.argv[2], limits=Limits(free=0)) as lab:
     for window in (1, 16):
         peer, small = lab.peer(), lab.peer()
         small.ask(wrq("small"))
@@ -371,6 +375,7 @@ with open_lab(root, upload=sys.argv[2]) as lab:
 """
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("policy", [Upload.CREATE, Upload.OVERWRITE, Upload.RENAME])
 def test_a_full_disk(root: Path, policy: Upload) -> None:
     """RFC1350-A-05: the code for it, no ACK for what was lost, and nothing is left."""

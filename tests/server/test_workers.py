@@ -79,6 +79,7 @@ def test_a_request_that_comes_again_begins_nothing(root: Path) -> None:
         assert team.seen[-1].endswith(f"stopped: 0 done, {CROWD} failed")
 
 
+@pytest.mark.fault
 def test_a_worker_that_dies_is_replaced(root: Path) -> None:
     """The transfers of the other one do not notice, and the port answers everybody."""
     with Team(root).listening() as team:
@@ -95,6 +96,7 @@ def test_a_worker_that_dies_is_replaced(root: Path) -> None:
         assert team.seen[-1].endswith(f"stopped: {CROWD} done, 0 failed")
 
 
+@pytest.mark.fault
 def test_what_waited_for_a_dead_worker_is_answered_by_the_next(root: Path) -> None:
     with Team(root).listening() as team:
         peers = team.reading()
@@ -109,6 +111,7 @@ def test_what_waited_for_a_dead_worker_is_answered_by_the_next(root: Path) -> No
             assert peer.take() == CONTENT
 
 
+@pytest.mark.fault
 def test_both_die_in_turn_under_load(root: Path) -> None:
     with Team(root).listening() as team:
         for number in (0, 1, 0):
@@ -121,6 +124,7 @@ def test_both_die_in_turn_under_load(root: Path) -> None:
         take_rest(peers)
 
 
+@pytest.mark.fault
 def test_what_a_dead_worker_had_counted_stays_counted(root: Path) -> None:
     with Team(root).listening() as team:
         peers = team.reading(count=8)
@@ -138,6 +142,7 @@ def test_what_a_dead_worker_had_counted_stays_counted(root: Path) -> None:
         assert sum("stopped:" in line for line in team.seen) == 1
 
 
+@pytest.mark.fault
 def test_half_an_upload_dies_with_its_worker_alone(root: Path) -> None:
     blocks = blocks_of(CONTENT, 512)
     with Team(root, "--upload", "create").listening() as team:
@@ -215,6 +220,7 @@ def test_a_signal_for_the_whole_group_counts_once(root: Path, number: signal.Sig
         assert team.seen[-1].endswith(f"stopped: {CROWD} done, 0 failed")
 
 
+@pytest.mark.fault
 def test_without_the_parent_the_workers_end(root: Path) -> None:
     with Team(root).listening() as team:
         team.signal(signal.SIGKILL)
@@ -222,6 +228,7 @@ def test_without_the_parent_the_workers_end(root: Path) -> None:
         wait_until_gone(*team.workers)
 
 
+@pytest.mark.fault
 def test_without_the_parent_transfers_still_end_well(root: Path) -> None:
     with Team(root, "--drain", "100").listening() as team:
         peers = team.reading()
@@ -233,6 +240,7 @@ def test_without_the_parent_transfers_still_end_well(root: Path) -> None:
         wait_until_gone(*team.workers)
 
 
+@pytest.mark.fault
 def test_a_parent_that_is_killed_while_it_stops(root: Path) -> None:
     """Its end is no second signal to the workers."""
     with Team(root, "--drain", "100").listening() as team:
@@ -247,6 +255,7 @@ def test_a_parent_that_is_killed_while_it_stops(root: Path) -> None:
         wait_until_gone(*team.workers)
 
 
+@pytest.mark.fault
 def test_a_worker_that_is_killed_while_it_stops(root: Path) -> None:
     with Team(root, "--drain", "100").listening() as team:
         peers = team.reading()
@@ -289,6 +298,7 @@ def broken(what: str) -> tuple[str, ...]:
     return (sys.executable, "-c", BROKEN.format(what=what))
 
 
+@pytest.mark.fault
 def test_workers_that_die_at_once_again_and_again(root: Path) -> None:
     under = broken("import tftp.server.loop as l\ndel l.Loop.run")
     with Serving(root, "--workers", "2", under=under) as team:
@@ -314,6 +324,7 @@ os.fork = fork
 """
 
 
+@pytest.mark.fault
 def test_no_process_is_to_be_had_for_a_while(root: Path) -> None:
     with Team(root, under=broken(NO_FORK)) as team:
         Serving.listening(team)

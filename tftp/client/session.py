@@ -7,6 +7,7 @@ section 4). All tries together stay within the patience that the caller granted,
 the file begins to move. Must not know where octets come from or go to.
 """
 
+import errno
 import socket
 from contextlib import suppress
 from typing import Literal, NamedTuple
@@ -53,6 +54,9 @@ _MAY_BE_OPTIONS = {
     ErrorCode.ILLEGAL_OPERATION,
     ErrorCode.OPTION_REFUSED,
 }
+
+# What this host lacks, which says nothing about the way to another.
+_SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Result(NamedTuple):
@@ -160,6 +164,8 @@ class Session:
         try:
             mtu, peer = path_mtu(family, address)
         except OSError as error:
+            if error.errno in _SHORTAGES:
+                raise LocalError(f"Cannot use a port of this host: {error.strerror}") from error
             raise Unreachable(f"No way leads to {self._server}: {error.strerror}") from error
         start = now()
         until = start + share

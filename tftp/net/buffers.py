@@ -5,13 +5,17 @@ The kernel may do a part of one; what is left has to be named again.
 Must not know where octets come from.
 """
 
+import os
 from collections.abc import Sequence
 from typing import TypeVar
 
-__all__ = ["Readable", "Writable", "after", "scatter"]
+__all__ = ["IOV_MAX", "Readable", "Writable", "after", "scatter"]
 
 Writable = bytearray | memoryview
 Readable = bytes | bytearray | memoryview
+
+IOV_MAX: int = os.sysconf("SC_IOV_MAX")
+"""The kernel takes no more buffers than this in one call."""
 
 _View = TypeVar("_View", bound=Readable)
 

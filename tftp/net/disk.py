@@ -16,9 +16,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from tftp.errors import FileChanged, LocalError
-from tftp.net.buffers import Writable
+from tftp.net.buffers import IOV_MAX, Writable
 from tftp.net.cold import Cold, Helper
-from tftp.net.files import IOV_MAX, FileSource
+from tftp.net.files import FILE_CHANGED, FileSource
 from tftp.net.refusal import refusal
 
 __all__ = ["AHEAD", "PIECE", "DiskSource"]
@@ -56,7 +56,8 @@ class DiskSource(FileSource):
 
     def read_into(self, buffers: Sequence[Writable], offset: int) -> int:
         """Reads with one `preadv` as a rule. Raises Cold too: then ask again after `fetch`."""
-        wanted = max(0, min(sum(map(len, buffers)), self.size - offset))
+        room = sum(map(len, buffers))
+        wanted = max(0, min(room, self.size - offset))
         if self._asks:
             count = -1
             try:
@@ -70,6 +71,8 @@ class DiskSource(FileSource):
             if count >= wanted:
                 if offset >= self._turn:
                     self._read_on(offset)
+                if wanted < room:
+                    self._check()
                 return wanted
         if not wanted or self._in_memory or self._is_fetched(offset, offset + wanted):
             return super().read_into(buffers, offset)
@@ -230,7 +233,7 @@ def _read_piece(ahead: _Ahead, file: int, piece: range, news: range) -> int | Lo
         count = os.preadv(file, places, piece.start)
     except OSError as error:
         return refusal(error)
-    return count or FileChanged("The file changed while it was being sent")
+    return count or FileChanged(FILE_CHANGED)
 
 
 @lru_cache(maxsize=64)

@@ -16,12 +16,14 @@ from contextlib import suppress
 from typing import IO, Protocol, Self
 
 from tftp.errors import FileChanged
-from tftp.net.buffers import Readable, Writable, after, scatter
+from tftp.net.buffers import IOV_MAX, Readable, Writable, after, scatter
 from tftp.net.refusal import refusal
 from tftp.net.sealed import identify
+from tftp.net.writing import wait_until, write_all, write_to
 from tftp.protocol.netascii import Decoder, Encoder
 
 __all__ = [
+    "FILE_CHANGED",
     "BufferSink",
     "BytesSource",
     "FileSource",
@@ -34,12 +36,9 @@ __all__ = [
     "StreamSource",
     "Writable",
     "close_read",
-    "write_all",
 ]
 
-
-# The kernel takes no more buffers than this in one call (IOV_MAX).
-IOV_MAX = os.sysconf("SC_IOV_MAX")
+FILE_CHANGED = "The file changed while it was being sent"
 
 
 class Source(Protocol):
@@ -94,11 +93,11 @@ class _Closing:
 class FileSource(_Closing):
     """A regular file, by its descriptor, which the source owns from here on.
 
-    What is appended after the opening is not delivered; a file that shrinks raises
-    FileChanged, since the octets that were promised are gone.
+    A file that is rewritten, grows or shrinks meanwhile raises FileChanged, at its end at
+    the latest: nobody gets a mixture for a whole. One that loses its name stays as it was.
     """
 
-    __slots__ = ("_file", "identity", "size")
+    __slots__ = ("_changed", "_file", "identity", "size")
 
     def __init__(self, file: int) -> None:
         self._file = file
@@ -108,12 +107,14 @@ class FileSource(_Closing):
             self.close()
             raise refusal(error) from error
         self.size = status.st_size
+        self._changed = status.st_mtime_ns
         self.identity = identify(status, time.time_ns())
         """What tells this content from any other; None while it may change unnoticed."""
 
     def read_into(self, buffers: Sequence[Writable], offset: int) -> int:
-        """Reads with one `preadv` as a rule."""
-        wanted = max(0, min(sum(map(len, buffers)), self.size - offset))
+        """Reads with one `preadv` as a rule; at the end, looks whether it is the same file."""
+        room = sum(map(len, buffers))
+        wanted = max(0, min(room, self.size - offset))
         done = 0
         while done < wanted:
             try:
@@ -121,11 +122,26 @@ class FileSource(_Closing):
             except OSError as error:
                 raise refusal(error) from error
             if count == 0 and any(buffers[:IOV_MAX]):
-                raise FileChanged("The file changed while it was being sent")
+                raise FileChanged(FILE_CHANGED)
             done += count
             if done < wanted:
                 buffers = after(buffers, count)
+        if wanted < room:
+            self._check()
         return wanted
+
+    def _check(self) -> None:
+        """Raises FileChanged if octets that were read may be younger than others.
+
+        Comes after the last read and before its octets are sent. A writer moves the time of
+        the file on before it writes, so that nothing new is read under the old time.
+        """
+        try:
+            status = os.fstat(self._file)
+        except OSError as error:
+            raise refusal(error) from error
+        if status.st_mtime_ns != self._changed or status.st_size != self.size:
+            raise FileChanged(FILE_CHANGED)
 
     def close(self) -> None:
         """Gives the descriptor back."""
@@ -206,7 +222,7 @@ class StreamSource(_Replay):
         # A non-blocking file says None for "nothing yet", though its type denies it.
         data: bytes | None = self._file.read(wanted)
         while data is None:
-            _wait(self._file.fileno(), select.POLLIN)
+            wait_until(select.POLLIN, self._file.fileno())
             data = self._file.read(wanted)
         return data
 
@@ -288,7 +304,7 @@ class StreamSink:
                 self.written += write_all(self._file, views)
                 return
             for view in views:
-                self.written += _write_to_object(self._file, view)
+                self.written += write_to(self._file, view)
         except OSError as error:
             raise refusal(error) from error
 
@@ -355,40 +371,3 @@ def close_read(file: int) -> None:
     """Closes a file that was only read: an error of its disk changes nothing any more."""
     with suppress(OSError):
         os.close(file)
-
-
-def write_all(file: int, views: Sequence[Readable]) -> int:
-    """Writes all octets to a descriptor, waiting where it would block; returns their number.
-
-    Raises OSError; then some of them may have been written.
-    """
-    wanted = sum(map(len, views))
-    done = 0
-    while done < wanted:
-        try:
-            count = os.writev(file, views[:IOV_MAX])
-        except BlockingIOError:
-            _wait(file, select.POLLOUT)
-            continue
-        done += count
-        if done < wanted:
-            views = after(views, count)
-    return wanted
-
-
-def _write_to_object(file: IO[bytes], view: Readable) -> int:
-    rest = memoryview(view)
-    while rest:
-        # A non-blocking raw file says None for "not now", though the type denies it.
-        count: int | None = file.write(rest)
-        if count is None:
-            _wait(file.fileno(), select.POLLOUT)
-        else:
-            rest = rest[count:]
-    return len(view)
-
-
-def _wait(file: int, event: int) -> None:
-    poll = select.poll()
-    poll.register(file, event)
-    poll.poll()

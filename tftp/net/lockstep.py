@@ -73,14 +73,18 @@ class LockStep(Outbound):
         return True
 
     def _seal(self, block: int) -> bytes | memoryview:
-        """Reads and stamps a block. Raises LocalError or Cold."""
+        """Reads and stamps a block. Raises LocalError or Cold.
+
+        The last one is not shared: its reading tells whether the file is still the same,
+        which each transfer has to ask for itself.
+        """
         block_size = self.transfer.terms.block_size
         train = self._scratch.train(block_size, 1)
         size = self.source.read_into(train.slots[:1], (block - 1) * block_size)
         train.stamp(block, 1)
         view = train.view[: 4 + size]
         shared = self._shared
-        if shared is None or shared.users < 2:
+        if shared is None or shared.users < 2 or size < block_size:
             return view
         kept = bytes(view)
         self._scratch.cache.keep(shared, block, kept)

@@ -2,7 +2,7 @@
 
 A hundred machines that boot together fetch the same blocks of the same size, one after
 the other. What the first one read and stamped, the others send again as it is. Blocks of
-a file are kept under its identity (device, inode, size, time of change), so that a file
+a file are kept under its identity (device, inode, size, times of change), so that a file
 which is replaced or rewritten is another one; one that changed a moment ago is not
 shared at all, for its clock may not have ticked yet. Must not know about sockets.
 """
@@ -12,8 +12,11 @@ from os import stat_result
 
 __all__ = ["Cache", "Identity", "Shared", "identify"]
 
-Identity = tuple[int, int, int, int]
-"""Device, inode, size in octets, and the time of the last change in nanoseconds."""
+Identity = tuple[int, int, int, int, int]
+"""Device, inode, size in octets, and the times in nanoseconds when content and status changed.
+
+The second one cannot be set back by whoever writes an older version over a newer one.
+"""
 
 # Two changes of a file within one tick of the kernel's clock bear the same time.
 SETTLED = 2_000_000_000
@@ -27,7 +30,8 @@ def identify(status: stat_result, now: int) -> Identity | None:
     """
     if now - status.st_mtime_ns <= SETTLED:
         return None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, *times
 
 
 class Shared:

@@ -149,7 +149,8 @@ class Endpoint:
     def send(self, data: bytes | memoryview, to: Address) -> bool:
         """Sends one datagram; False when it should be tried again once the socket is writable.
 
-        Whatever else keeps it from leaving (no route, a firewall) is a lost packet to TFTP.
+        Whatever else keeps it from leaving (no route, a firewall, no memory) is a lost packet
+        to TFTP: the socket would be writable at once, and again to no avail.
         """
         if 0 < self._segment < len(data):
             self._forgo_trains()  # blocks are so small that the kernel would cut an ERROR
@@ -157,9 +158,8 @@ class Endpoint:
             self.socket.sendto(data, to)
         except BlockingIOError:
             return False
-        except OSError as error:
-            if error.errno == errno.ENOBUFS:
-                return False
+        except OSError:
+            return True
         return True
 
     def plan_trains(self, stride: int) -> int:
@@ -187,8 +187,6 @@ class Endpoint:
             except BlockingIOError:
                 return 0
             except OSError as error:
-                if error.errno == errno.ENOBUFS:
-                    return 0
                 if not self._segment or error.errno not in _NO_TRAIN:
                     return count
                 self._forgo_trains()

@@ -15,9 +15,10 @@ from enum import StrEnum
 from typing import Self, assert_never
 
 from tftp.errors import AccessDenied, DiskFull, FileExists, LocalError
-from tftp.net.files import Readable, StreamSink, write_all
+from tftp.net.files import Readable, StreamSink
 from tftp.net.refusal import FILE_EXISTS, refusal
 from tftp.net.temporary import create_temporary
+from tftp.net.writing import write_all
 
 __all__ = ["Policy", "UploadSink", "download_sink", "room_for"]
 
@@ -26,6 +27,8 @@ _MAX_SUFFIX = 9999
 
 _NO_PLAIN_FILE = "Access violation: it is not a plain file"
 _READ_ONLY = "Access violation: the file is write-protected"
+_NO_MORE_ROOM = "Disk full: the server keeps the rest free"
+_CHECK_EVERY = 1 << 20  # octets: the disk is asked so seldom that it costs nothing
 _TOO_LARGE = "Disk full: the file is larger than the limit"
 
 
@@ -52,12 +55,14 @@ class UploadSink:
     """
 
     __slots__ = (
+        "_checked",
         "_durable",
         "_file",
         "_limit",
         "_name",
         "_parent",
         "_policy",
+        "_spare",
         "_temporary",
         "final_name",
         "written",
@@ -72,8 +77,11 @@ class UploadSink:
         mode: int = 0o666,
         *,
         durable: bool = True,
+        spare: int = 0,
     ) -> None:
         self._parent = parent
+        self._spare = spare
+        self._checked = 0
         self._name = b""
         self._policy = policy
         self._limit = limit
@@ -104,6 +112,10 @@ class UploadSink:
             self.written += write_all(self._file, views)
         except OSError as error:
             raise refusal(error) from error
+        if self._spare and self.written - self._checked >= _CHECK_EVERY:
+            self._checked = self.written
+            if not room_for(self._parent, self._spare):
+                raise DiskFull(_NO_MORE_ROOM)
 
     def commit(self) -> None:
         """Gives the file its name, durable or at least whole; on any failure, discards it."""

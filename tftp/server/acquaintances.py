@@ -21,7 +21,7 @@ class Acquaintances:
 
     def __init__(self, limit: int) -> None:
         """Knows nobody."""
-        self._limit = limit
+        self.limit = limit
         self._met: dict[_Shape, tuple[Pace, float]] = {}
 
     def recall(self, peer: Address, terms: Terms, now: float) -> Pace | None:
@@ -34,8 +34,8 @@ class Acquaintances:
         if pace.rtt is None:
             return
         shape = _shape(peer, terms)
-        if self._met.pop(shape, None) is None and len(self._met) >= self._limit:
-            if not self._limit:
+        if self._met.pop(shape, None) is None and len(self._met) >= self.limit:
+            if not self.limit:
                 return
             del self._met[next(iter(self._met))]
         self._met[shape] = pace, now

@@ -16,6 +16,9 @@ from tftp.server.config import Upload
 
 __all__ = ["Content", "Folder"]
 
+_NO_ROOM = "Disk full"
+_NO_ROOM_FOR_IT = "Disk full: no room for the size announced"
+
 
 class Content(Protocol):
     """Opens what a request names. Both raise LocalError, with a text fit for the wire."""
@@ -30,11 +33,15 @@ class Content(Protocol):
 class Folder:
     """The files below one root."""
 
-    def __init__(self, root: Root, upload: Upload, limit: int | None) -> None:
-        """Serves `root`, which it does not own; `limit` is the octets of one upload."""
+    def __init__(self, root: Root, upload: Upload, limit: int | None, free: int = 0) -> None:
+        """Serves `root`, which it does not own.
+
+        `limit` is the octets of one upload, and `free` those that uploads leave on the disk.
+        """
         self._root = root
         self._upload = upload
-        self._limit = limit
+        self.limit = limit
+        self.free = free
         self._files = OpenFiles()
 
     def read(self, name: str, *, netascii: bool, keep: int) -> Source:
@@ -46,11 +53,11 @@ class Folder:
         """Opens a temporary file in the target folder."""
         if self._upload is Upload.DENY:
             raise AccessDenied("Access violation: uploads are not allowed")
-        if size is not None and self._limit is not None and size > self._limit:
+        if size is not None and self.limit is not None and size > self.limit:
             raise DiskFull("Disk full: the file is larger than the limit")
         parent, last = self._root.open_parent(name)
-        if size is not None and not room_for(parent, size):
+        if not room_for(parent, (size or 0) + self.free):
             os.close(parent)
-            raise DiskFull("Disk full: no room for the size announced")
-        sink = UploadSink(parent, last, Policy(self._upload), self._limit)
+            raise DiskFull(_NO_ROOM if size is None else _NO_ROOM_FOR_IT)
+        sink = UploadSink(parent, last, Policy(self._upload), self.limit, spare=self.free)
         return NetasciiSink(sink) if netascii else sink

@@ -10,16 +10,25 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tftp.net.clock import now as clock
 from tftp.protocol.packets import RRQ
 from tftp.protocol.transfer import Address
+from tftp.server.guard import Bucket, Verdict
 from tftp.server.report import Report, of_refusal, of_transfer, shown, spelled
 from tftp.server.service import Admitted, Refused
+from tftp.server.totals import Totals
 
 __all__ = ["Journal", "Notice", "Totals", "say_swept"]
 
 log = logging.getLogger("tftp.server")
 
 QUIET = 5.0  # seconds between two lines about requests that found no room
+LINES_BURST = 5.0  # seconds of the lines about failures that may come together
+NEVER_TOLD = float("-inf")
+UNLOGGED = "there are too many such lines"
+
+# Of these, only the sum is counted.
+COUNTED = {Verdict.BUSY: "turned_away", Verdict.SHORT: "turned_away"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +47,6 @@ class Notice:
         return {"event": self.event, "message": self.message}
 
 
-@dataclass(slots=True)
-class Totals:
-    """What a server has done so far."""
-
-    completed: int = 0
-    failed: int = 0
-    refused: int = 0
-    probes: int = 0
-    turned_away: int = 0
-    """Requests that got no answer for want of room."""
-    octets: int = 0
-    resent: int = 0
-
-
 class Journal:
     """Writes lines, keeps totals, and calls `listener` with the report of each transfer."""
 
@@ -66,8 +61,15 @@ class Journal:
         self.totals = totals or Totals()
         self._listener = listener
         self._keep = keep
-        self._last_busy: float | None = None
-        self._turned_away = 0
+        self._lines = Bucket(0)
+        self._told: dict[str, float] = {}
+        self._untold: dict[str, tuple[int, Address]] = {}
+        self.due = 0.0
+        """When `run` should be called: it tells what has not been told."""
+
+    def limit(self, lines: float) -> None:
+        """Writes so many lines a second about what failed or was refused; 0: all of them."""
+        self._lines = Bucket(lines, LINES_BURST)
 
     def began(self, admitted: Admitted) -> None:
         """Notes that a transfer begins: for those who asked for every detail."""
@@ -91,24 +93,48 @@ class Journal:
         else:
             totals.failed += 1
         self._counted()
-        self._write(logging.INFO if report.ok else logging.WARNING, report)
+        self._write(logging.INFO if report.ok else logging.WARNING, report, admitted.peer)
 
     def refused(self, refused: Refused, peer: Address) -> None:
         """Notes that a request got an ERROR. Boot loaders ask for much that is not there."""
         self.totals.refused += 1
         self._counted()
-        self._write(logging.INFO, of_refusal(refused, peer))
+        self._write(logging.INFO, of_refusal(refused, peer), peer)
 
     def busy(self, peer: Address, reason: str, now: float) -> None:
         """Notes that a request found no room; says so once in a while."""
-        self.totals.turned_away += 1
+        self.count("turned_away")
+        self._mention(peer, reason, now)
+
+    def turn_away(self, verdict: Verdict, peer: Address, now: float) -> None:
+        """Notes that a request gets no answer; says so once in a while."""
+        self.count(COUNTED.get(verdict, verdict.name.lower()))
+        self._mention(peer, verdict.value, now)
+
+    def count(self, name: str) -> None:
+        """Adds one to a total."""
+        setattr(self.totals, name, getattr(self.totals, name) + 1)
         self._counted()
-        self._turned_away += 1
-        if self._last_busy is not None and now - self._last_busy < QUIET:
-            return
-        self._last_busy = now
-        count, self._turned_away = self._turned_away, 0
-        line = f"no room for {count} request(s), the last one from {peer[0]}: {reason}"
+
+    def run(self, now: float) -> None:
+        """Tells what has been counted only since it was last told of."""
+        self.due = now + QUIET
+        for reason in list(self._untold):
+            self._tell(reason, now)
+
+    def _mention(self, peer: Address, reason: str, now: float) -> None:
+        count, _ = self._untold.get(reason, (0, peer))
+        self._untold[reason] = count + 1, peer
+        if now - self._told.get(reason, NEVER_TOLD) >= QUIET:
+            self._tell(reason, now)
+
+    def _tell(self, reason: str, now: float) -> None:
+        self._told[reason] = now
+        count, peer = self._untold.pop(reason)
+        if reason == UNLOGGED:
+            line = f"{count} more were refused or failed, the last one of {peer[0]}: {reason}"
+        else:
+            line = f"no room for {count} request(s), the last one from {peer[0]}: {reason}"
         self.say(logging.WARNING, "busy", line)
 
     def say(self, level: int, event: str, message: str) -> None:
@@ -119,8 +145,12 @@ class Journal:
         if self._keep is not None:
             self._keep(self.totals)
 
-    def _write(self, level: int, report: Report) -> None:
-        log.log(level, report)
+    def _write(self, level: int, report: Report, peer: Address) -> None:
+        if report.ok or self._lines.take(now := clock()):
+            log.log(level, report)
+        else:
+            self.count("unlogged")
+            self._mention(peer, UNLOGGED, now)
         if self._listener is None:
             return
         try:

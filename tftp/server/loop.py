@@ -10,34 +10,36 @@ about requests: that is the service's.
 import errno
 import logging
 import os
-import resource
 import select
 import socket
-import sys
-from itertools import islice
+from collections import deque
+from collections.abc import Callable, Iterable
 
 from tftp.errors import LocalError
-from tftp.net.channel import Channel, Inbound, Scratch
+from tftp.net.channel import Inbound, Scratch
 from tftp.net.clock import NEVER, Timers
 from tftp.net.clock import now as clock
 from tftp.net.cold import Fetching
-from tftp.net.udp import Endpoint, bind_transfer
+from tftp.net.udp import bind_transfer
 from tftp.protocol.transfer import Address
+from tftp.server.access import Access
 from tftp.server.beside import Bell, Beside
-from tftp.server.config import Config
+from tftp.server.chores import Chore, Chores, Overdue
+from tftp.server.config import Config, Limits
+from tftp.server.connections import Connections
+from tftp.server.guard import Verdict
 from tftp.server.journal import Journal
 from tftp.server.readers import Readers
-from tftp.server.reception import Call, Reception
+from tftp.server.reception import TAKEN_AT_ONCE, Call, Reception
 from tftp.server.running import Running, drive
-from tftp.server.service import SHORTAGES, Admitted, Reading, Refused, Service, Verdict, Writing
+from tftp.server.service import SHORTAGES, Admitted, Reading, Refused, Service, Writing
 
 __all__ = ["Loop"]
 
 EVENTS_A_TURN = 512
 REQUESTS_A_TURN = 128  # they take no more than twice as long as so many events
+REQUESTS_LEAST, TAKEN_WHEN_BUSY = 16, 256  # the same while transfers have something to do
 EXPIRIES_A_TURN = 512
-SPARED = 64  # connected sockets given up when descriptors run out: others may come yet
-RESERVE = 16  # descriptors that no transfer gets: to make an upload durable takes one
 SPIN = 0.0002  # seconds of looking before sleeping; a loopback answer takes a tenth of it
 SPIN_WITHIN = 0.001  # seconds: packets closer than this make looking worth its while
 LONGEST_WAIT = 3600.0  # seconds; epoll takes no number of them that is without end
@@ -48,26 +50,32 @@ class Loop:
     """Serves the listeners until `stop`. `run` is called once, in whatever thread."""
 
     def __init__(
-        self, listeners: list[socket.socket], service: Service, config: Config, journal: Journal
+        self,
+        listeners: list[socket.socket],
+        service: Service,
+        config: Config,
+        journal: Journal,
+        chores: Iterable[Chore] = (),
     ) -> None:
-        """Takes ownership of the listeners."""
-        self._reception = Reception(listeners, config.limits)
-        self._waiting = self._reception.waiting
+        """Takes ownership of the listeners; `chores` are done between turns."""
+        self._reception = Reception(listeners, config.limits, service.guard, journal.turn_away)
         self._service = service
         self._config = config
+        self._limits = config.limits
         self._journal = journal
         self._running: dict[int, Running] = {}
-        self._connected: dict[int, tuple[Channel, Running]] = {}
         self._of: dict[Admitted, Running] = {}
         self._timers: Timers[Running] = Timers()
         self._scratch = Scratch(config.limits.cache)
         self._epoll = select.epoll()
+        self._connections = Connections(self._epoll)
+        self._overdue = Overdue(self._running.values, config.limits, self._fail)
+        self._chores = Chores([self._overdue, journal, *chores])
+        self._asked: deque[Callable[[], None]] = deque()
         self._bell = Bell()
         self._commits = Beside(self._bell, COMMITTERS, "tftp-commit")
         self._reads = Readers(self._bell)
         self._spins = False
-        self._last = 0
-        """The descriptor that was had last. As it is the lowest free one, it tells how many."""
         self._stops = 0
         self._end: float | None = None
         self._epoll.register(self._bell.fileno(), select.EPOLLIN)
@@ -81,6 +89,20 @@ class Loop:
         returns from `run`. `at_once` lets none end.
         """
         self._stops += 2 if at_once else 1
+        self._bell.ring()
+
+    def set(self, limits: Limits, access: Access) -> None:
+        """Has other limits hold from the next turn on; fit for any thread.
+
+        Transfers that run keep what was agreed. The size of the cache stays as it was.
+        """
+
+        def change() -> None:
+            self._limits = self._overdue.limits = limits
+            self._service.set(limits, access)
+            self._reception.set(limits)
+
+        self._asked.append(change)
         self._bell.ring()
 
     def run(self) -> None:
@@ -99,13 +121,8 @@ class Loop:
         if self._end is None:
             self._drain()
         assert self._end is not None
-        # A transfer that only dallies has its file; its outcome stands.
-        alive = any(r.admitted.transfer.outcome is None for r in self._running.values())
-        return self._stops > 1 or not (alive or self._committing()) or clock() >= self._end
-
-    def _committing(self) -> bool:
-        channels = (running.channel for running in self._running.values())
-        return any(isinstance(channel, Inbound) and channel.finishing for channel in channels)
+        alive = any(running.unfinished for running in self._running.values())
+        return self._stops > 1 or not alive or clock() >= self._end
 
     def _drain(self) -> None:
         self._end = clock() + self._config.drain
@@ -122,10 +139,12 @@ class Loop:
         `run` calls it again and again. Who has more to do or to say than a share of the turn
         stays ready, and epoll hands out the ready ones in turn.
         """
-        connected = self._connected
+        connected = self._connections.pairs
         ready = self._events()
-        room = REQUESTS_A_TURN
-        if self._waiting:
+        # Whoever waits for the next block must not wait for a crowd at the door.
+        busy = len(ready) > 2
+        room = max(REQUESTS_LEAST, len(ready) // 2) if busy else REQUESTS_A_TURN
+        if self._reception:
             room = self._answer_requests(room)
         now = clock()
         for fd, events in ready:
@@ -142,17 +161,24 @@ class Loop:
             if other is not None:
                 self._serve(other, events)
             elif fd in self._reception:
-                self._reception.take(fd)
+                self._reception.take(fd, now, TAKEN_WHEN_BUSY if busy else TAKEN_AT_ONCE)
                 room = self._answer_requests(room)
             elif fd == self._bell.fileno():
                 self._bell.hush()
+                while self._asked:
+                    self._asked.popleft()()
                 self._commits.settle()
                 self._reads.settle()
-        now = clock()
+        self._expire(clock())
+
+    def _expire(self, now: float) -> None:
+        """Tells the time to whom it concerns."""
         if self._timers.first <= now:
             for running in self._timers.due(now, EXPIRIES_A_TURN):
                 running.channel.expire(now)
                 self._after(running)
+        if self._chores.due <= now:
+            self._chores.run(now)
 
     def _events(self) -> list[tuple[int, int]]:
         """Waits for what comes next; looks a few times before it sleeps while packets fly.
@@ -161,7 +187,7 @@ class Loop:
         pays only while packets are that close: when none comes, it sleeps until they are.
         """
         events: list[tuple[int, int]] = []
-        if self._spins and not self._waiting:
+        if self._spins and not self._reception:
             until = clock() + SPIN
             while not events and clock() < until:
                 events = self._epoll.poll(0, EVENTS_A_TURN)
@@ -173,11 +199,14 @@ class Loop:
 
     def _wait(self) -> float | None:
         """Returns the seconds until something is due; epoll rounds them up to its grain."""
-        if self._waiting:
-            return 0.0
-        due = self._timers.first
+        due = min(self._timers.first, self._chores.due)
         if self._end is not None and self._end < due:
             due = self._end
+        if self._reception:
+            now = clock()
+            wait = self._reception.wait(now)
+            assert wait is not None, "somebody waits"
+            due = min(due, now + wait)
         return None if due == NEVER else min(max(0.0, due - clock()), LONGEST_WAIT)
 
     def _serve(self, running: Running, events: int) -> None:
@@ -187,43 +216,25 @@ class Loop:
             channel.readable(now)  # and answers: that is its share of the turn
         else:
             channel.flush(now)
+        if running.unproven:
+            self._look_for_proof(running)
         self._after(running)
         if channel.wants_connection and not channel.over:
             self._connect(running, now)
 
+    def _look_for_proof(self, running: Running) -> None:
+        """Lets a host that has just answered for the first time go before the others."""
+        admitted = running.admitted
+        if not admitted.transfer.opening:
+            running.unproven = False
+            if self._service.prove(admitted):
+                self._reception.promote(admitted.peer)
+
     def _connect(self, running: Running, now: float) -> None:
         """Gives a transfer that has got going a connected socket, while that is cheap."""
-        channel = running.channel
-        endpoint = channel.endpoint
-        most = _most_descriptors()
-        if len(self._connected) >= self._config.limits.connected or 4 * self._last > 3 * most:
-            return
-        if endpoint.connect(channel.transfer.peer):
-            assert endpoint.fast is not None, "connect has made it"
-            self._last = endpoint.fast.fileno()
-            self._connected[endpoint.fast.fileno()] = channel, running
-            self._epoll.register(endpoint.fast.fileno(), select.EPOLLIN)
-            channel.readable(now)  # what came before goes before what comes from now on
+        if self._connections.connect(running, self._limits.connected):
+            running.channel.readable(now)  # what came before goes before what comes from now on
             self._after(running)
-
-    def _disconnect(self, endpoint: Endpoint) -> None:
-        """Closes a connected socket; the first one hears the peer again."""
-        if endpoint.fast is not None:
-            self._epoll.unregister(endpoint.fast.fileno())
-            del self._connected[endpoint.fast.fileno()]
-            endpoint.disconnect()
-
-    def _spare(self) -> bool:
-        """Gives up the oldest connected sockets, for a new transfer lacks descriptors.
-
-        Returns whether there were any. What they had is taken first.
-        """
-        pairs = list(islice(self._connected.values(), SPARED))
-        for channel, running in pairs:
-            if not channel.step(clock()):
-                self._after(running)
-            self._disconnect(channel.endpoint)
-        return bool(pairs)
 
     def _after(self, running: Running) -> None:
         """Looks at a transfer after an input: whether it is over or blocked, and when it is due."""
@@ -269,7 +280,8 @@ class Loop:
 
     def _answer_requests(self, room: int) -> int:
         """Answers `room` of the requests that wait; returns for how many there is room still."""
-        while room and (call := self._reception.next()) is not None:
+        now = clock()
+        while room and (call := self._reception.next(now)) is not None:
             self._answer(call)
             room -= 1
         return room
@@ -286,16 +298,17 @@ class Loop:
             case Verdict.REPEATED:
                 if self._repeat(call.source, now):
                     self._answer(call)
-            case Verdict.BUSY:
-                self._journal.busy(call.source, "as many transfers as allowed are running", now)
             case Verdict.SHORT:
                 self._make_do(call, verdict.value)
             case Verdict.NO_REQUEST:
                 pass
+            case _:
+                self._journal.turn_away(verdict, call.source, now)
 
     def _begin(self, call: Call, admitted: Admitted, now: float) -> None:
         try:
-            endpoint = self._bind(call)
+            endpoint = bind_transfer(call.family, call.local, call.scope, self._config.ports)
+            self._connections.claim(endpoint)
         except OSError as error:
             admitted.drop()
             self._service.release(admitted)
@@ -314,19 +327,24 @@ class Loop:
         self._journal.began(admitted)
         channel.flush(now)
         self._after(running)
+        if (surplus := self._service.surplus()) is not None:
+            self._give_up(self._of[surplus])
 
-    def _bind(self, call: Call) -> Endpoint:
-        """Makes the endpoint of a new transfer, unless it would be one of the last descriptors."""
-        endpoint = bind_transfer(call.family, call.local, call.scope, self._config.ports)
-        self._last = endpoint.fileno()
-        if self._last + RESERVE >= _most_descriptors():
-            endpoint.close()
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        return endpoint
+    def _give_up(self, running: Running) -> None:
+        """Ends a transfer whose peer has not answered, for the sake of one whose peer may."""
+        running.channel.transfer.give_up()
+        self._journal.count("gave_way")
+        self._after(running)
+
+    def _fail(self, running: Running, error: LocalError) -> None:
+        """Ends a transfer for a reason of ours; its peer hears of it."""
+        running.channel.fail(error, clock())
+        self._journal.count("overdue")
+        self._after(running)
 
     def _make_do(self, call: Call, shortage: str) -> None:
         """Takes descriptors back from those who have two; else silence: the client asks again."""
-        if self._spare():
+        if self._connections.spare(self._after):
             self._answer(call)
         else:
             self._journal.busy(call.source, shortage, clock())
@@ -351,7 +369,7 @@ class Loop:
         fd = running.channel.endpoint.fileno()
         self._epoll.unregister(fd)
         del self._running[fd], self._of[running.admitted]
-        self._disconnect(running.channel.endpoint)
+        self._connections.disconnect(running.channel.endpoint)
         running.channel.close()
         self._service.release(running.admitted)
 
@@ -370,7 +388,9 @@ class Loop:
         now = clock()
         self._commits.close()
         for running in list(self._running.values()):
-            if running.admitted.transfer.outcome is None:
+            if running.admitted.transfer.opening:
+                running.channel.transfer.give_up()  # whom it names may never have asked
+            elif running.admitted.transfer.outcome is None:
                 running.channel.fail(LocalError("The server is shutting down"), now)
             self._end_transfer(running)
             self._report(running)
@@ -378,9 +398,3 @@ class Loop:
         self._close_listeners()
         self._epoll.close()
         self._bell.close()
-
-
-def _most_descriptors() -> int:
-    """Returns how many this process may have."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if soft == resource.RLIM_INFINITY else soft

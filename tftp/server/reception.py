@@ -3,20 +3,26 @@
 A thousand boards that get power at one moment ask at one moment. To answer takes tens of
 microseconds, to take in takes three; so what has arrived is taken in at once, before the
 socket's buffer overflows, and answered by and by, between the packets of the transfers that
-run. Must not know what a request says.
+run. What no answer may go to is passed over here, at the least cost. Must not know what a
+request says.
 """
 
 import socket
-from collections import OrderedDict
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tftp.net.udp import is_group, receive_request, send_from
 from tftp.protocol.transfer import Address
 from tftp.server.config import Limits
+from tftp.server.guard import Guard, Verdict, host_of
+from tftp.server.queue import Queue
 
 __all__ = ["Call", "Reception"]
 
 TAKEN_AT_ONCE = 1024  # by one socket, before the others have their turn
+REQUESTS = (b"\0\1", b"\0\2")  # RRQ and WRQ
+
+TurnAway = Callable[[Verdict, Address, float], None]
 
 
 class Call(NamedTuple):
@@ -38,19 +44,30 @@ class Call(NamedTuple):
         return self.source[3] if len(self.source) == 4 else 0
 
 
-class Reception:
-    """The listeners and the calls that wait, in the order in which they came."""
+def _nobody_minds(verdict: Verdict, source: Address, now: float) -> None:
+    """Passes over a call without a word."""
 
-    def __init__(self, listeners: list[socket.socket], limits: Limits) -> None:
-        """Takes ownership of the listeners."""
+
+class Reception:
+    """The listeners and the calls that wait."""
+
+    def __init__(
+        self,
+        listeners: list[socket.socket],
+        limits: Limits,
+        guard: Guard,
+        turn_away: TurnAway = _nobody_minds,
+    ) -> None:
+        """Takes ownership of the listeners; `turn_away` hears of each call that is passed over."""
         self._listeners = {sock.fileno(): sock for sock in listeners}
         self._limits = limits
-        self.waiting: OrderedDict[tuple[Address, bytes], Call] = OrderedDict()
-        """The calls that wait, in the order in which they came."""
+        self._guard = guard
+        self._turn_away = turn_away
+        self._queue: Queue[Call] = Queue(guard, limits.waiting)
 
     def __len__(self) -> int:
         """Returns how many calls wait."""
-        return len(self.waiting)
+        return len(self._queue)
 
     def __contains__(self, fd: int) -> bool:
         return fd in self._listeners
@@ -59,25 +76,50 @@ class Reception:
         """Returns the descriptors, to wait on."""
         return list(self._listeners)
 
-    def take(self, fd: int) -> None:
-        """Takes in what has arrived by one listener; what finds no room waits in its socket.
+    def set(self, limits: Limits) -> None:
+        """Takes other limits."""
+        self._limits = limits
+        self._queue.limit = limits.waiting
+
+    def take(self, fd: int, now: float, most: int = TAKEN_AT_ONCE) -> None:
+        """Takes in what has arrived by one listener: no more than its share of a turn.
 
         The same call again changes nothing: its client has asked twice for one answer.
         """
         listener = self._listeners[fd]
-        for _ in range(min(TAKEN_AT_ONCE, self._limits.waiting - len(self.waiting))):
+        queue = self._queue
+        for _ in range(most):
+            if queue.full and not queue.yields:
+                return  # the others wait in their socket
             arrival = receive_request(listener, self._limits.request)
             if arrival is None:
                 return
             datagram, source, local = arrival
             # No answer to a broadcast (RFC 1123 4.2.3.5), and none to nobody.
-            if local is not None and not is_group(source):
-                call = Call(listener, datagram, source, local)
-                self.waiting.setdefault((source, datagram), call)
+            if local is None or is_group(source) or datagram[:2] not in REQUESTS:
+                continue
+            verdict = self._guard.hear(datagram, source, now)
+            if verdict is not None:
+                self._turn_away(verdict, source, now)
+            else:
+                queue.put((source, datagram), Call(listener, datagram, source, local), now)
 
-    def next(self) -> Call | None:
-        """Returns the call that has waited longest, and forgets it; None when none waits."""
-        return self.waiting.popitem(last=False)[1] if self.waiting else None
+    def next(self, now: float) -> Call | None:
+        """Returns the call whose turn it is, and forgets it; None when none has its turn."""
+        return self._queue.next(now)
+
+    def wait(self, now: float) -> float | None:
+        """Returns the seconds until a call has its turn; None: none waits."""
+        return self._queue.wait(now)
+
+    def promote(self, source: Address) -> None:
+        """Lets the calls of a host that has answered go before those of others."""
+        self._queue.promote(host_of(source))
+
+    @property
+    def overflown(self) -> int:
+        """Returns how many calls have lost their place to others."""
+        return self._queue.overflown
 
     def answer(self, call: Call, datagram: bytes) -> None:
         """Answers from the listener, which has no part in any transfer."""
@@ -85,7 +127,7 @@ class Reception:
 
     def close(self) -> None:
         """Closes the listeners; those who still wait will ask again. May be repeated."""
-        self.waiting.clear()
+        self._queue.clear()
         for sock in self._listeners.values():
             sock.close()
         self._listeners.clear()

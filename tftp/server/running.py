@@ -7,10 +7,11 @@ not know what the loop waits for.
 from dataclasses import dataclass
 
 from tftp.net.arrivals import QuickInbound
-from tftp.net.channel import Channel, Outbound, Scratch
+from tftp.net.channel import Channel, Inbound, Outbound, Scratch
 from tftp.net.clock import NEVER
 from tftp.net.lockstep import LockStep
 from tftp.net.udp import UPLOAD_BUFFER, Endpoint, buffer_for, grow_buffer
+from tftp.protocol.receiver import Receiver
 from tftp.server.service import Admitted, Reading
 
 __all__ = ["Running", "drive"]
@@ -25,6 +26,21 @@ class Running:
     alarm: float = NEVER
     reported: bool = False
     waits_to_write: bool = False
+    unproven: bool = True
+    """Whether the peer has not answered yet, as far as anybody has looked."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is still to be waited for. One that only dallies has its file."""
+        channel = self.channel
+        committing = isinstance(channel, Inbound) and channel.finishing
+        return committing or self.admitted.transfer.outcome is None
+
+    @property
+    def octets(self) -> int:
+        """Returns how much of the file has gone across."""
+        transfer = self.admitted.transfer
+        return transfer.received_bytes if isinstance(transfer, Receiver) else transfer.sent_bytes
 
     @property
     def deadline(self) -> float | None:

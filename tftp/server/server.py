@@ -16,12 +16,15 @@ from tftp.errors import LocalError
 from tftp.net.root import Root
 from tftp.net.udp import bind_listener, receive_budget, resolve
 from tftp.protocol.transfer import Address
-from tftp.server.config import Config, Upload
+from tftp.server.access import Access
+from tftp.server.chores import Chore
+from tftp.server.config import Config, Limits, Upload
 from tftp.server.content import Folder
-from tftp.server.journal import Journal, Totals
+from tftp.server.journal import Journal
 from tftp.server.loop import Loop
 from tftp.server.report import Report
 from tftp.server.service import Service
+from tftp.server.totals import Totals
 
 __all__ = ["EVERYWHERE", "Server", "bind_listeners"]
 
@@ -56,6 +59,7 @@ class Server:
         journal: Journal | None = None,
         on_transfer: Callable[[Report], None] | None = None,
         listeners: Sequence[socket.socket] = (),
+        chores: Iterable[Chore] = (),
     ) -> None:
         """Takes the settings; nothing is opened yet.
 
@@ -64,14 +68,17 @@ class Server:
         `on_transfer` is called in the server's thread with the report of each transfer.
         `listeners` are sockets that are bound already, as `take_listeners` returns them;
         the server owns them from `open` on, and then `host` and `port` mean nothing.
+        `chores` are done in the server's thread, between two turns, whenever they are due.
         """
         self._given_root = root
         self._hosts = [host] if isinstance(host, str) else list(host)
         self._port = port
         self._listeners = list(listeners)
+        self._chores = chores
         self._config = config or Config(upload=Upload(upload))
         self._journal = journal or Journal(listener=on_transfer)
         self._root: Root | None = None
+        self._folder: Folder | None = None
         self._service: Service | None = None
         self._loop: Loop | None = None
         self._thread: threading.Thread | None = None
@@ -105,9 +112,11 @@ class Server:
             if root is not given and config.upload is not Upload.DENY:
                 self.swept = root.sweep()
             listeners = listeners or bind_listeners(self._hosts, self._port)[0]
-            content = Folder(root, config.upload, config.limits.upload)
-            service = Service(content, config.limits, config.timing)
-            self._loop = Loop(listeners, service, config, self._journal)
+            limits = config.limits
+            self._folder = Folder(root, config.upload, limits.upload, limits.free)
+            service = Service(self._folder, limits, config.timing, config.access)
+            self._journal.limit(limits.lines)
+            self._loop = Loop(listeners, service, config, self._journal, self._chores)
         except BaseException:
             _close_all(listeners)
             root.close()
@@ -126,6 +135,18 @@ class Server:
             self._loop.run()
         finally:
             self._root.close()
+
+    def set(self, limits: Limits, access: Access) -> None:
+        """Has other limits and rules hold from now on, after `open`; fit for any thread.
+
+        Transfers that run keep what was agreed with their peers. The sizes that are
+        reserved at the start stay as they were: the cache.
+        """
+        assert self._loop is not None, "open comes first"
+        assert self._folder is not None, "open comes first"
+        self._folder.limit, self._folder.free = limits.upload, limits.free
+        self._journal.limit(limits.lines)
+        self._loop.set(limits, access)
 
     def start(self) -> Self:
         """Opens, and serves in a thread of its own."""

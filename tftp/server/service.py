@@ -8,9 +8,8 @@ and what a name leads to is the content's business.
 
 import errno
 from dataclasses import dataclass
-from enum import Enum
 
-from tftp.errors import ErrorCode, LocalError, MalformedPacket, ProtocolError
+from tftp.errors import AccessDenied, ErrorCode, LocalError, MalformedPacket, ProtocolError
 from tftp.net.files import Sink, Source
 from tftp.net.udp import UPLOAD_BUFFER, buffer_for
 from tftp.protocol.options import Ceiling, Terms, grant
@@ -18,14 +17,19 @@ from tftp.protocol.pace import Timing
 from tftp.protocol.packets import RRQ, WRQ, Request, decode_request, encode_error, peek
 from tftp.protocol.receiver import Receiver
 from tftp.protocol.sender import Sender
-from tftp.protocol.transfer import Address
+from tftp.protocol.transfer import Address, Ending
+from tftp.server.access import Access
 from tftp.server.acquaintances import Acquaintances
 from tftp.server.config import Limits
 from tftp.server.content import Content
+from tftp.server.guard import Guard, Verdict
 
 __all__ = ["SHORTAGES", "Admitted", "Reading", "Refused", "Service", "Verdict", "Writing"]
 
 _MODES = ("octet", "netascii")
+
+# Of a host that hears from us without having asked.
+_COMPLAINTS = (ErrorCode.ILLEGAL_OPERATION, ErrorCode.UNKNOWN_TID)
 
 # Of our own, and soon over: silence, so that the client asks again.
 SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
@@ -42,6 +46,11 @@ class Reading:
     transfer: Sender
     file: Source
 
+    @property
+    def writes(self) -> bool:
+        """Whether it is an upload."""
+        return False
+
     def drop(self) -> None:
         """Gives the file back, for a transfer that never began."""
         self.file.close()
@@ -57,6 +66,11 @@ class Writing:
     started: float
     transfer: Receiver
     file: Sink
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is an upload."""
+        return True
 
     def drop(self) -> None:
         """Leaves no trace of the file, for a transfer that never began."""
@@ -80,28 +94,34 @@ class Refused:
         return encode_error(self.code, self.message)
 
 
-class Verdict(Enum):
-    """Why a datagram on the listening port gets no answer of its own."""
-
-    NO_REQUEST = "not a request"
-    REPEATED = "a copy of a request whose transfer is running"
-    BUSY = "too many transfers"
-    SHORT = "no descriptor or no memory is left"
-
-
 class Service:
     """Decides on requests, and knows the newest transfer of each peer."""
 
-    def __init__(self, content: Content, limits: Limits, timing: Timing) -> None:
+    def __init__(
+        self, content: Content, limits: Limits, timing: Timing, access: Access | None = None
+    ) -> None:
         """Starts without transfers."""
         self._content = content
-        self._limits = limits
         self._timing = timing
+        self.guard = Guard(limits, access)
+        """What hosts have and may have."""
         self.receive_budget = UPLOAD_BUFFER
         """The receive buffer, in octets, that a socket may get: it bounds windows of uploads."""
         self._newest: dict[Address, Admitted] = {}
         self._acquaintances = Acquaintances(limits.acquaintances)
         self._count = 0
+        self._set(limits)
+
+    def set(self, limits: Limits, access: Access) -> None:
+        """Takes other limits and rules; transfers that run are left alone."""
+        self.guard.set(limits, access)
+        self._acquaintances.limit = limits.acquaintances
+        self._set(limits)
+
+    def _set(self, limits: Limits) -> None:
+        self._limits = limits
+        # The peer may be nobody who asked, until it answers.
+        self._cautious = self._timing._replace(answers=limits.unproven_repeats)
 
     @property
     def count(self) -> int:
@@ -123,6 +143,9 @@ class Service:
             request = decode_request(datagram)
         except MalformedPacket as error:
             return Refused(None, ErrorCode.ILLEGAL_OPERATION, str(error))
+        verdict = self.guard.admit(source, now, writes=request.opcode == WRQ)
+        if verdict is not None:
+            return verdict
         try:
             admitted = self._admit(request, datagram, source, now)
         except (LocalError, ProtocolError) as error:
@@ -133,6 +156,7 @@ class Service:
             known.transfer.hush()
         self._newest[source] = admitted
         self._count += 1
+        self.guard.begin(admitted)
         return admitted
 
     def newest(self, source: Address) -> Admitted | None:
@@ -143,9 +167,32 @@ class Service:
         """Forgets a transfer that is over, but not how fast its peer was."""
         self._count -= 1
         transfer, peer = admitted.transfer, admitted.peer
+        self.prove(admitted)
+        self.guard.end(admitted)
         self._acquaintances.remember(peer, transfer.terms, transfer.pace, transfer.heard_at)
         if self._newest.get(admitted.peer) is admitted:
             del self._newest[admitted.peer]
+
+    def prove(self, admitted: Admitted) -> bool:
+        """Looks whether the peer has answered; returns whether its host never had before.
+
+        An ERROR is an answer too, unless it says that nobody asked: UEFI asks for a size,
+        and declines it.
+        """
+        outcome = admitted.transfer.outcome
+        if outcome is None:
+            heard = not admitted.transfer.opening
+        elif outcome.ending is Ending.PEER_ERROR:
+            heard = outcome.code not in _COMPLAINTS
+        else:
+            heard = outcome.ok
+        return heard and self.guard.prove(admitted)
+
+    def surplus(self) -> Admitted | None:
+        """Returns a transfer that must give way, since too many have not been answered."""
+        surplus = self.guard.surplus()
+        assert surplus is None or isinstance(surplus, Admitted)
+        return surplus
 
     def _is_copy(self, known: Admitted, now: float) -> bool:
         """Tells whether the same octets from the same port mean the transfer that is running.
@@ -180,9 +227,10 @@ class Service:
         keep = (terms.window + 1) * terms.block_size
         file = self._content.read(request.filename, netascii=netascii, keep=keep)
         if file.size is not None:
+            self._check_size(file)
             terms = self._grant(request, file.size)
         pace = self._acquaintances.recall(source, terms, now)
-        transfer = Sender.answering(source, terms, self._timing, now, pace)
+        transfer = Sender.answering(source, terms, self._cautious, now, pace)
         return Reading(source, request, datagram, now, transfer, file)
 
     def _admit_write(
@@ -195,11 +243,19 @@ class Service:
         netascii = request.mode == "netascii"
         file = self._content.write(request.filename, netascii=netascii, size=terms.size)
         pace = self._acquaintances.recall(source, terms, now)
-        transfer = Receiver.answering(source, terms, self._timing, now, pace)
+        transfer = Receiver.answering(source, terms, self._cautious, now, pace)
         return Writing(source, request, datagram, now, transfer, file)
 
+    def _check_size(self, file: Source) -> None:
+        """Gives back a file that is larger than may be sent. Raises AccessDenied."""
+        most = self._limits.transfer_octets
+        if most is not None and file.size is not None and file.size > most:
+            file.close()
+            raise AccessDenied("Access violation: the file is larger than the limit")
+
     def _grant(self, request: Request, size: int | None, window: int | None = None) -> Terms:
-        ceiling = Ceiling(self._limits.block_size, window or self._limits.window, size)
+        limits = self._limits
+        ceiling = Ceiling(limits.block_size, window or limits.window, size, limits.block_size_least)
         return grant(request.options, ceiling, reading=request.opcode == RRQ)
 
 

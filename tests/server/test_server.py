@@ -298,7 +298,7 @@ def test_a_server_that_cannot_open_leaves_no_descriptor(
 ) -> None:
     """Folder and sockets are there, and then no descriptor is left for the loop."""
 
-    def exhausted(*_: object) -> None:
+    def exhausted(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.setattr("tftp.server.server.Loop", exhausted)

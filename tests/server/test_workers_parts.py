@@ -11,8 +11,9 @@ import pytest
 from tests.net.children import open_files, run
 from tftp.server import Limits, Totals
 from tftp.server.journal import Journal
+from tftp.server.ledger import Ledger
+from tftp.server.seats import Backoff
 from tftp.server.server import bind_listeners
-from tftp.server.workers import Backoff, Ledger
 
 LOCAL = "127.0.0.1"
 
@@ -49,7 +50,7 @@ def test_a_ledger_begins_with_nothing_and_adds_up() -> None:
 LEDGER = """
 import os, signal
 from tftp.server.journal import Totals
-from tftp.server.workers import Ledger
+from tftp.server.ledger import Ledger
 ledger = Ledger(2)
 child = os.fork()
 if not child:

@@ -221,3 +221,11 @@ Confine = Annotated[
 Check = Annotated[
     bool, typer.Option("--check", help="Say what protects this machine, and serve nothing.")
 ]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Limits and rules in TOML; SIGHUP rereads it."),
+]
+Replace = Annotated[
+    int | None,
+    typer.Option(min=2, metavar="PID", help="Take the port over from that tftp-serve, and end it."),
+]

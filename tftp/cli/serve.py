@@ -11,6 +11,7 @@ import typer
 
 from tftp._version import __version__
 from tftp.cli import options, start
+from tftp.cli.life import Life
 from tftp.cli.logs import set_up_log
 from tftp.cli.parsers import parse_networks
 from tftp.cli.start import Rights, fail, leave_output, make_room, run
@@ -81,6 +82,8 @@ def serve(
     confine: options.Confine = True,
     check: options.Check = False,
     drain: options.Drain = CONFIG.drain,
+    settings: options.SettingsFile = None,
+    replace: options.Replace = None,
     log_format: options.LogFormat = "text",
     log_rate: options.LogRate = LIMITS.lines,
     verbose: options.Verbose = False,
@@ -130,24 +133,45 @@ def serve(
     if check:
         start.check(root, rights, config)
     else:
-        _serve(root, tuple(host) if host else EVERYWHERE, port, workers, rights, config)
+        hosts = tuple(host) if host else EVERYWHERE
+        try:
+            life = Life(settings, replace, config)
+        except LocalError as error:
+            fail(f"{error}.")
+        _serve(root, hosts, port, workers, rights, life)
 
 
 def _serve(
-    root: Path, hosts: tuple[str, ...], port: int, workers: int, rights: Rights, config: Config
+    root: Path, hosts: tuple[str, ...], port: int, workers: int, rights: Rights, life: Life
 ) -> None:
     try:
         listeners = take_listeners()
     except LocalError as error:
         fail(f"{error}. Check the socket unit: it needs ListenDatagram=.")
     if workers == 1:
-        server = Server(root, host=hosts, port=port, config=config, listeners=listeners)
-        run(server, root, rights, config)
+        server = Server(
+            root,
+            host=hosts,
+            port=port,
+            config=life.config,
+            listeners=listeners,
+            joins=life.joins,
+            chores=life.chores,
+        )
+        run(server, root, rights, life)
     elif listeners:
         fail(
             f"{workers} workers need sockets of their own, but one has been handed over to listen "
             "on. Leave --workers out, or the socket unit."
         )
     else:
-        team = Workers(root, workers, host=hosts, port=port, config=config)
-        run(team, root, rights, config, f", {workers} workers")
+        team = Workers(
+            root,
+            workers,
+            host=hosts,
+            port=port,
+            config=life.config,
+            joins=life.joins,
+            chores=life.chores,
+        )
+        run(team, root, rights, life, f", {workers} workers")

@@ -9,7 +9,6 @@ import math
 import os
 import pwd
 import resource
-import signal
 import socket
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import NamedTuple, NoReturn
 
 import typer
 
+from tftp.cli.life import Life
 from tftp.cli.logs import say
 from tftp.errors import LocalError, TftpError
 from tftp.net import privileges
@@ -73,26 +73,25 @@ def check(root: Path, rights: Rights, config: Config) -> None:
     typer.echo("\n".join(protection.lines()))
 
 
-def run(
-    server: Server | Workers, root: Path, rights: Rights, config: Config, also: str = ""
-) -> None:
+def run(server: Server | Workers, root: Path, rights: Rights, life: Life, also: str = "") -> None:
     """Opens the server, gives up rights, and serves until a signal says to stop."""
+    config = life.config
     terms = _terms(root, rights, config)
     shown = os.fspath(root.resolve())
     _open(server)
     try:
-        protection = privileges.apply(*terms, low_ports=_low(config))
+        protection = privileges.apply(*terms, readable=life.readable, low_ports=_low(config))
     except LocalError as error:
         fail(f"{error}.")
     say_swept(server.swept)
-    for line in protection.lines():
-        say("protection", line, logging.DEBUG)
     where = ", ".join(map(spelled, server.addresses))
     kind = "read only" if config.upload is Upload.DENY else f"uploads: {config.upload}"
     kind += also
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: server.stop())
+    life.handle_signals(server)
+    life.tell(f"Serving on {where}")
     say("listening", f"listening on {where}, serving {shown} ({kind})")
+    for line in protection.lines():
+        say("protection", line, logging.DEBUG)
     server.serve()
     totals = server.totals
     say("stopped", f"stopped: {totals.completed} done, {totals.failed} failed")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 from tftp.errors import LocalError
@@ -37,8 +38,11 @@ SET_NO_NEW_PRIVS, GET_NO_NEW_PRIVS = 38, 39
 
 # What Python loads only when it first needs it, as to write of a failure: later it cannot.
 LATE_MODULES = (
+    "encodings.ascii",
     "encodings.idna",
+    "encodings.latin_1",
     "encodings.punycode",
+    "encodings.unicode_escape",
     "linecache",
     "tokenize",
     "traceback",
@@ -201,12 +205,18 @@ def _open(root: str | os.PathLike[str]) -> int:
 
 def _rules(folder: int, uploads: bool, readable: Sequence[landlock.Place]) -> int:
     """Returns what Landlock shall enforce."""
-    reading: list[landlock.Place] = [*readable]
+    # What Python loads late is no secret, and whoever handles a failure may need it.
+    reading: list[landlock.Place] = [*readable, *filter(os.path.isdir, _own_library())]
     writing: list[landlock.Place] = [os.devnull]  # where output goes that nobody reads
     (writing if uploads else reading).append(folder)
     # A service manager may listen on an abstract socket, where it hears how we are.
     abstract = os.environ.get("NOTIFY_SOCKET", "").startswith("@")
     return landlock.prepare(reading, writing, scope_abstract=not abstract)
+
+
+def _own_library() -> set[str]:
+    """Returns where Python's modules and ours lie."""
+    return {str(Path(os.__file__).parent), str(Path(__file__).parents[1])}
 
 
 def _can_return() -> bool:
@@ -291,7 +301,8 @@ def _landlock(confine: bool, uploads: bool, root: str) -> Measure:
         may = "read and written" if uploads else "read"
         also = "; no TCP" if abi >= landlock.TCP_ABI else ""
         also += "; no signals to others" if abi >= landlock.SCOPE_ABI else ""
-        text = f"only files below {root} can be {may}; no programs{also} (kernel ABI {abi})"
+        text = f"of all files only those below {root} can be {may}, and Python's modules read; "
+        text += f"no programs{also} (kernel ABI {abi})"
         return Measure(True, text)
     return Measure(False, f"the kernel (ABI {abi}) takes it, but forbids nothing")
 

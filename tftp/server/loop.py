@@ -56,12 +56,13 @@ class Loop:
         config: Config,
         journal: Journal,
         chores: Iterable[Chore] = (),
+        sole: bool = False,
     ) -> None:
-        """Takes ownership of the listeners; `chores` are done between turns."""
-        self._reception = Reception(listeners, config.limits, service.guard, journal.turn_away)
+        """Takes ownership of the listeners, `sole` or not; `chores` are done between turns."""
+        self._limits = limits = config.limits
+        self._reception = Reception(listeners, limits, service.guard, journal.turn_away, sole)
         self._service = service
         self._config = config
-        self._limits = config.limits
         self._journal = journal
         self._running: dict[int, Running] = {}
         self._of: dict[Admitted, Running] = {}
@@ -126,11 +127,10 @@ class Loop:
 
     def _drain(self) -> None:
         self._end = clock() + self._config.drain
-        self._journal.say(
-            logging.INFO,
-            "stopping",
-            f"stopping: {len(self._running)} transfer(s) get up to {self._config.drain:g} s to end",
-        )
+        for call in self._reception.last_calls() if self._stops == 1 else ():
+            self._answer(call)
+        told = f"{len(self._running)} transfer(s) get up to {self._config.drain:g} s to end"
+        self._journal.say(logging.INFO, "stopping", f"stopping: {told}")
         self._close_listeners()
 
     def turn(self) -> None:

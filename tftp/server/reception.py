@@ -8,9 +8,11 @@ request says.
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from tftp.net.clock import now as clock
+from tftp.net.leaving import stop_arrivals
 from tftp.net.udp import is_group, receive_request, send_from
 from tftp.protocol.transfer import Address
 from tftp.server.config import Limits
@@ -57,8 +59,13 @@ class Reception:
         limits: Limits,
         guard: Guard,
         turn_away: TurnAway = _nobody_minds,
+        sole: bool = False,
     ) -> None:
-        """Takes ownership of the listeners; `turn_away` hears of each call that is passed over."""
+        """Takes ownership of the listeners; `turn_away` hears of each call that is passed over.
+
+        `sole`: no other process receives from them.
+        """
+        self._sole = sole
         self._listeners = {sock.fileno(): sock for sock in listeners}
         self._limits = limits
         self._guard = guard
@@ -111,6 +118,23 @@ class Reception:
     def wait(self, now: float) -> float | None:
         """Returns the seconds until a call has its turn; None: none waits."""
         return self._queue.wait(now)
+
+    def last_calls(self) -> Iterator[Call]:
+        """Yields the calls that have come by now, and lets no more arrive.
+
+        Whoever follows on the port does not know of them. What waits in a socket that others
+        receive from too is left to those.
+        """
+        for sock in self._listeners.values() if self._sole else ():
+            stop_arrivals(sock)
+        while True:
+            now = clock()
+            for fd in self.filenos() if self._sole else ():
+                self.take(fd, now)
+            call = self.next(now)
+            if call is None:
+                return
+            yield call
 
     def promote(self, source: Address) -> None:
         """Lets the calls of a host that has answered go before those of others."""

@@ -59,6 +59,8 @@ class Server:
         journal: Journal | None = None,
         on_transfer: Callable[[Report], None] | None = None,
         listeners: Sequence[socket.socket] = (),
+        sole: bool = False,
+        joins: bool = False,
         chores: Iterable[Chore] = (),
     ) -> None:
         """Takes the settings; nothing is opened yet.
@@ -67,13 +69,17 @@ class Server:
         `upload` is one of deny, create, overwrite, rename, where no `config` says more.
         `on_transfer` is called in the server's thread with the report of each transfer.
         `listeners` are sockets that are bound already, as `take_listeners` returns them;
-        the server owns them from `open` on, and then `host` and `port` mean nothing.
+        the server owns them from `open` on, and then `host` and `port` mean nothing. They
+        are `sole` if no other process receives from them. `joins`: another server may listen
+        on the port, which is to be replaced.
         `chores` are done in the server's thread, between two turns, whenever they are due.
         """
         self._given_root = root
         self._hosts = [host] if isinstance(host, str) else list(host)
         self._port = port
         self._listeners = list(listeners)
+        self._sole = sole or not self._listeners
+        self._joins = joins
         self._chores = chores
         self._config = config or Config(upload=Upload(upload))
         self._journal = journal or Journal(listener=on_transfer)
@@ -111,12 +117,12 @@ class Server:
         try:
             if root is not given and config.upload is not Upload.DENY:
                 self.swept = root.sweep()
-            listeners = listeners or bind_listeners(self._hosts, self._port)[0]
+            listeners = listeners or bind_listeners(self._hosts, self._port, joins=self._joins)[0]
             limits = config.limits
             self._folder = Folder(root, config.upload, limits.upload, limits.free)
             service = Service(self._folder, limits, config.timing, config.access)
             self._journal.limit(limits.lines)
-            self._loop = Loop(listeners, service, config, self._journal, self._chores)
+            self._loop = Loop(listeners, service, config, self._journal, self._chores, self._sole)
         except BaseException:
             _close_all(listeners)
             root.close()
@@ -174,19 +180,23 @@ class Server:
         self.stop(at_once=True)
 
 
-def bind_listeners(hosts: Sequence[str], port: int, sets: int = 1) -> list[list[socket.socket]]:
+def bind_listeners(
+    hosts: Sequence[str], port: int, sets: int = 1, *, joins: bool = False
+) -> list[list[socket.socket]]:
     """Binds a socket for each host, all to the same port, and so many sets of them.
 
-    The sockets of the first set are bound as if they were to stay alone: so a port is found
-    taken also where its owner shares it among its own. Only then others may join them.
+    The sockets of the first set are bound as if they were to stay alone, unless they are to
+    join another server's: so a port is found taken also where its owner shares it. Only then
+    others may join them: the other sets, and a server that replaces this one.
     Port 0 takes a free one. Raises LocalError or OSError.
     """
-    bound = [_bind_set(hosts, port)]
+    bound = [_bind_set(hosts, port, joins=joins and port > 0)]
     try:
+        for first in bound[0]:
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         for _ in range(sets - 1):
             bound.append([])
             for first in bound[0]:
-                first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
                 family = socket.AddressFamily(first.family)
                 bound[-1].append(bind_listener(family, first.getsockname(), shared=True))
     except BaseException:
@@ -195,27 +205,28 @@ def bind_listeners(hosts: Sequence[str], port: int, sets: int = 1) -> list[list[
     return bound
 
 
-def _bind_set(hosts: Sequence[str], port: int) -> list[socket.socket]:
+def _bind_set(hosts: Sequence[str], port: int, *, joins: bool) -> list[socket.socket]:
     """Binds a socket for each host; all get the same port.
 
     Where any port will do, one that is free for IPv4 may be taken for IPv6.
     """
     for _ in range(0 if port else FREE_PORTS):
         try:
-            return _bind_all(hosts, port)
+            return _bind_all(hosts, port, joins=joins)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-    return _bind_all(hosts, port)
+    return _bind_all(hosts, port, joins=joins)
 
 
-def _bind_all(hosts: Sequence[str], port: int) -> list[socket.socket]:
+def _bind_all(hosts: Sequence[str], port: int, *, joins: bool) -> list[socket.socket]:
     listeners: list[socket.socket] = []
     try:
         for host in hosts:
             for family, address in resolve(host, port):
+                where = (address[0], port, *address[2:])
                 try:
-                    sock = bind_listener(family, (address[0], port, *address[2:]))
+                    sock = bind_listener(family, where, shared=joins)
                 except OSError as error:
                     if host == "::" and listeners and error.errno in _NO_FAMILY:
                         continue

@@ -9,39 +9,40 @@ The parent forks, watches, replaces and adds up. Must not know about requests or
 """
 
 import logging
-import mmap
 import os
 import select
 import signal
 import socket
-import struct
 import threading
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
-from operator import attrgetter
 from typing import NoReturn
 
+from tftp.net.clock import NEVER
 from tftp.net.clock import now as clock
 from tftp.net.root import Root
 from tftp.protocol.transfer import Address
+from tftp.server import seats
 from tftp.server.beside import Bell
+from tftp.server.chores import Chore, Chores
 from tftp.server.config import Config, Upload
-from tftp.server.journal import Journal, Totals, say_swept
+from tftp.server.journal import Journal, say_swept
+from tftp.server.ledger import Ledger
+from tftp.server.reload import Reloader, Settings
+from tftp.server.seats import ADOPT, DRAIN, END, Beat, Seat
 from tftp.server.server import Server, bind_listeners
+from tftp.server.totals import Totals
 
-__all__ = ["MOST", "Backoff", "Ledger", "Workers"]
+__all__ = ["MOST", "Workers"]
 
 MOST = 256
 """Workers of one server: far more than help, and fewer than would harm the machine."""
 
-# What the parent says to a worker. The end of the line means that there is no parent.
-DRAIN, END = b"d", b"e"
-
 # The parent's to handle: from a terminal, or a service manager, they reach all processes.
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+THE_PARENTS = (*STOPPING, signal.SIGHUP)
 
 
 class Workers:
@@ -63,18 +64,28 @@ class Workers:
         host: str | Sequence[str] = "127.0.0.1",
         port: int = 0,
         config: Config | None = None,
+        chores: Iterable[Chore] = (),
+        joins: bool = False,
     ) -> None:
-        """Takes the settings; nothing is opened yet."""
+        """Takes the settings; nothing is opened yet.
+
+        `chores` are the parent's: it does them while all workers answer, and not otherwise.
+        `joins`: another server may listen there, which is to be replaced.
+        """
         self._path = root
         self._count = count
         self._hosts = [host] if isinstance(host, str) else list(host)
         self._port = port
         self._config = config or Config()
+        self._chores = Chores(chores)
+        self._joins = joins
         self._ledger = Ledger(count)
         self._journal = Journal()
-        self._seats: list[_Seat] = []
+        self._seats: list[Seat] = []
         self._root: Root | None = None
         self._bell: Bell | None = None
+        self._settings: Settings | None = None
+        self._asked: Reloader | None = None
         self._stops = 0
         self._told: bytes | None = None
         self.addresses: list[Address] = []
@@ -103,12 +114,12 @@ class Workers:
         try:
             if self._config.upload is not Upload.DENY:
                 self.swept = root.sweep()
-            sets = bind_listeners(self._hosts, self._port, self._count)
+            sets = bind_listeners(self._hosts, self._port, self._count, joins=self._joins)
         except BaseException:
             root.close()
             raise
         self._root = root
-        self._seats = [_Seat(number, listeners) for number, listeners in enumerate(sets)]
+        self._seats = [Seat(number, listeners) for number, listeners in enumerate(sets)]
         self._bell = Bell()
         self.addresses = [sock.getsockname() for sock in sets[0]]
 
@@ -120,14 +131,18 @@ class Workers:
         """
         assert self._bell is not None, "open comes first"
         try:
-            while not self._stops or self._alive():
-                if self._stops:
-                    self._pass_on()
-                else:
-                    self._fill_seats()
-                self._watch(self._bell)
+            self._run(self._bell)
         finally:
             self._close(self._bell)
+
+    def reload(self, reloader: Reloader) -> None:
+        """Has all workers take the settings that `reloader` finds now.
+
+        Fit for signal handlers; does not wait for it.
+        """
+        self._asked = reloader
+        if self._bell is not None:
+            self._bell.ring()
 
     def stop(self, *, at_once: bool = False) -> None:
         """Ends the serving, as that of a `Server`; a second call ends it at once.
@@ -140,7 +155,20 @@ class Workers:
 
     # ------------------------------------------------------------ the parent
 
-    def _alive(self) -> list["_Seat"]:
+    def _run(self, bell: Bell) -> None:
+        """Watches over the workers until it is to stop and none is left."""
+        while not self._stops or self._alive():
+            if self._stops:
+                self._pass_on()
+            else:
+                self._fill_seats()
+            self._watch(bell)
+            self._judge()
+            self._do_chores()
+            self._reread()
+            self._tell_settings()
+
+    def _alive(self) -> list[Seat]:
         return [seat for seat in self._seats if seat.line is not None]
 
     def _pass_on(self) -> None:
@@ -151,6 +179,7 @@ class Workers:
             for seat in self._seats:
                 seat.deafen()
                 seat.say(order)
+                seat.ending = clock() if order == END else NEVER
 
     def _fill_seats(self) -> None:
         for seat in self._seats:
@@ -158,26 +187,78 @@ class Workers:
                 self._fill(seat)
 
     def _watch(self, bell: Bell) -> None:
-        """Waits until a worker ends, a seat is to be filled again, or `stop` is called."""
+        """Waits until a worker says something or ends, something is due, or `stop` is called."""
         lines = {seat.line.fileno(): seat for seat in self._seats if seat.line is not None}
         poll = select.poll()
         for fd in (bell.fileno(), *lines):
             poll.register(fd, select.POLLIN)
-        due = [seat.due for seat in self._seats if seat.line is None]
-        wait = max(0.0, min(due) - clock()) * 1000 if due and not self._stops else None
-        for fd, _ in poll.poll(wait):
-            if fd in lines:
-                self._bury(lines[fd])
-            else:
+        now = clock()
+        until = self._until(now)
+        arrived = poll.poll(None if until == NEVER else 1000 * max(0.0, until - now))
+        now = clock()
+        for fd, _ in arrived:
+            if fd not in lines:
                 bell.hush()
+            elif not lines[fd].listen(now):
+                self._bury(lines[fd])
 
-    def _fill(self, seat: "_Seat") -> None:
+    def _until(self, now: float) -> float:
+        """Returns when something is due."""
+        due = [seat.due for seat in self._seats if seat.line is None and not self._stops]
+        due += [seat.patience() for seat in self._alive()]
+        if self._answer(now):
+            due.append(self._chores.due)
+        return min(due, default=NEVER)
+
+    def _answer(self, now: float) -> bool:
+        """Tells whether all workers answer: those that are left, when they are to end."""
+        return all(seat.answers(now) for seat in (self._alive() if self._stops else self._seats))
+
+    def _judge(self) -> None:
+        """Kills the workers that are hung, and gives up those that even that does not end."""
+        now = clock()
+        for seat in self._alive():
+            if seat.patience() > now:
+                continue
+            who = f"worker {seat.number + 1} (process {seat.pid})"
+            if seat.killed == NEVER:
+                if seat.lost(now):
+                    self._journal.say(logging.WARNING, "worker", f"{who} is hung: it is killed")
+                    seat.kill(now)
+            elif self._stops:  # a disk that never answers holds it: nothing more can be done
+                self._journal.say(logging.WARNING, "worker", f"{who} is left behind, killed")
+                seat.hang_up()
+            else:
+                seat.killed = now  # its place is taken once it has ended
+
+    def _do_chores(self) -> None:
+        now = clock()
+        if self._chores.due <= now and self._answer(now):
+            self._chores.run(now)
+
+    def _reread(self) -> None:
+        """Takes other settings, if somebody asked for that and they are good."""
+        asked, self._asked = self._asked, None
+        settings = asked.reread() if asked is not None else None
+        if settings is not None:
+            self._settings = settings
+
+    def _tell_settings(self) -> None:
+        """Tells the newest settings to the workers that have older ones."""
+        settings = self._settings
+        if settings is None:
+            return
+        for seat in self._alive():
+            if seat.settings is not settings and seat.say(ADOPT, settings.pack()):
+                seat.settings = settings
+
+    def _fill(self, seat: Seat) -> None:
         """Starts a worker. Stop signals wait until it does not take them for its own."""
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, THE_PARENTS)
         theirs = None
         try:
-            seat.line, theirs = socket.socketpair()
-            seat.since = clock()
+            ours, theirs = seats.line_pair()
+            seat.fill(ours, self._settings, clock())
             seat.pid = os.fork()
             if not seat.pid:
                 self._work(seat, theirs, mask)
@@ -192,7 +273,7 @@ class Workers:
             line = f"worker {seat.number + 1} is process {seat.pid}"
             self._journal.say(logging.DEBUG, "worker", line)
 
-    def _bury(self, seat: "_Seat") -> None:
+    def _bury(self, seat: Seat) -> None:
         """Takes note of a worker that has ended."""
         seat.hang_up()
         code = _await(seat.pid)
@@ -200,7 +281,7 @@ class Workers:
             fate = f"(process {seat.pid}) {_fate(code)}"
             self._lament(seat, fate, clock() - seat.since)
 
-    def _lament(self, seat: "_Seat", fate: str, lived: float) -> None:
+    def _lament(self, seat: Seat, fate: str, lived: float) -> None:
         seat.replaces = True
         pause = seat.backoff.ended(lived)
         seat.due = clock() + pause
@@ -213,25 +294,26 @@ class Workers:
 
     def _close(self, bell: Bell) -> None:
         """Closes everything; ends and awaits the workers that are left, after a failure."""
-        self._stops = self._stops or 2
-        for seat in self._alive():
-            seat.say(END)
-        for seat in self._alive():
-            self._bury(seat)
-        for seat in self._seats:
-            seat.deafen()
-        if self._root is not None:
-            self._root.close()
-        bell.close()
+        try:
+            if self._alive():
+                self._stops = max(self._stops, 2)
+                self._run(bell)
+        finally:
+            for seat in self._seats:
+                seat.deafen()
+            if self._root is not None:
+                self._root.close()
+            bell.close()
 
     # ------------------------------------------------------------ a worker
 
-    def _work(self, seat: "_Seat", line: socket.socket, mask: set[int]) -> NoReturn:
+    def _work(self, seat: Seat, line: socket.socket, mask: set[int]) -> NoReturn:
         """Is a worker, from its first moment to its end."""
         status = 1
         try:
-            for number in STOPPING:
-                signal.signal(number, signal.SIG_IGN)
+            for number in THE_PARENTS:
+                if number in STOPPING or signal.getsignal(number) is not signal.SIG_DFL:
+                    signal.signal(number, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._let_go(seat)
             self._serve_at(seat, line)
@@ -242,7 +324,7 @@ class Workers:
         finally:
             os._exit(status)
 
-    def _let_go(self, own: "_Seat") -> None:
+    def _let_go(self, own: Seat) -> None:
         """Closes what is the parent's or another worker's: lines would never end otherwise."""
         assert self._bell is not None, "open has made it"
         self._bell.close()
@@ -252,31 +334,46 @@ class Workers:
             if seat is not own:
                 seat.deafen()
 
-    def _serve_at(self, seat: "_Seat", line: socket.socket) -> None:
+    def _serve_at(self, seat: Seat, line: socket.socket) -> None:
         assert self._root is not None, "open comes first"
         if seat.replaces and self._config.upload is not Upload.DENY:
             # What the dead one was writing. The files of living uploads are locked.
             say_swept(self._root.sweep())
         keep = partial(self._ledger.write, seat.number)
         journal = Journal(totals=self._ledger.read(seat.number), keep=keep)
-        config = replace(self._config, limits=self._config.limits.share(self._count))
-        server = Server(self._root, config=config, journal=journal, listeners=seat.listeners)
+        server = Server(
+            self._root,
+            config=self._share(seat.settings),
+            journal=journal,
+            listeners=seat.listeners,
+            sole=True,
+            chores=[Beat(line)],
+        )
         server.open()
-        threading.Thread(target=_obey, args=(line, server), name="tftp-orders", daemon=True).start()
+        obey = partial(self._obey, line, server)
+        threading.Thread(target=obey, name="tftp-orders", daemon=True).start()
         server.serve()
 
+    def _share(self, settings: Settings | None) -> Config:
+        """Returns what this worker gets of the newest settings."""
+        config = self._config if settings is None else settings.applied(self._config)
+        return replace(config, limits=config.limits.share(self._count))
 
-def _obey(line: socket.socket, server: Server) -> None:
-    """Does what the parent says; when it is gone, lets transfers end, and begins no more."""
-    told = False
-    while order := line.recv(1):
-        server.stop(at_once=order == END)
-        told = True
-    if not told:
-        server.stop()
-
-
-# ---------------------------------------------------------------- what the parent keeps
+    def _obey(self, line: socket.socket, server: Server) -> None:
+        """Does what the parent says; when it is gone, lets transfers end, and begins no more."""
+        told = False
+        while True:
+            order, more = seats.receive_order(line)
+            if order == ADOPT:
+                limits, access = Settings.unpack(more)
+                server.set(limits.share(self._count), access)
+            elif order:
+                server.stop(at_once=order == END)
+                told = True
+            else:
+                break
+        if not told:
+            server.stop()
 
 
 def _await(pid: int) -> int | None:
@@ -293,88 +390,3 @@ def _fate(code: int | None) -> str:
     if code >= 0:
         return f"ended with status {code}"
     return f"was killed by signal {-code} ({signal.strsignal(-code)})"
-
-
-class Backoff:
-    """How long the place of an ended worker stays empty.
-
-    It is taken again at once, unless the worker had lived for less than a second: then
-    after 0.1 s, and twice as long each time that this happens again, up to 5 s.
-    """
-
-    SOON = 1.0
-    FIRST = 0.1
-    LONGEST = 5.0
-
-    def __init__(self) -> None:
-        """Starts with no worker that died soon."""
-        self._pause = 0.0
-
-    def ended(self, lived: float) -> float:
-        """Takes the seconds that a worker lived; returns those until there is another one."""
-        if lived >= self.SOON:
-            self._pause = 0.0
-        else:
-            self._pause = min(2 * self._pause or self.FIRST, self.LONGEST)
-        return self._pause
-
-
-@dataclass(slots=True, eq=False)
-class _Seat:
-    """The place of a worker: its sockets, and the process that has them now, if there is one."""
-
-    number: int
-    listeners: list[socket.socket]
-    pid: int = 0
-    line: socket.socket | None = None
-    """The parent's end of the line to the worker: it is readable when that has ended."""
-    since: float = 0.0
-    due: float = 0.0
-    replaces: bool = False
-    backoff: Backoff = field(default_factory=Backoff)
-
-    def say(self, order: bytes) -> None:
-        """Tells the worker, if there is one."""
-        if self.line is not None:
-            with suppress(OSError):  # it has ended, which is noticed soon
-                self.line.send(order)
-
-    def hang_up(self) -> None:
-        """Forgets the worker."""
-        if self.line is not None:
-            self.line.close()
-            self.line = None
-
-    def deafen(self) -> None:
-        """Closes the sockets, as far as this process has them."""
-        for sock in self.listeners:
-            sock.close()
-
-
-_NAMES = [one.name for one in fields(Totals)]
-_values = attrgetter(*_NAMES)
-_ROW = struct.Struct(f"{len(_NAMES)}q")
-
-
-class Ledger:
-    """Totals in memory that is shared with processes forked later: a row for each worker.
-
-    What a worker has counted outlives it, and its successor counts on.
-    """
-
-    def __init__(self, rows: int) -> None:
-        """Starts with zeroes."""
-        self._memory = mmap.mmap(-1, rows * _ROW.size)
-
-    def write(self, row: int, totals: Totals) -> None:
-        """Replaces a row, which only one process does at a time."""
-        _ROW.pack_into(self._memory, row * _ROW.size, *_values(totals))
-
-    def read(self, row: int) -> Totals:
-        """Returns a row."""
-        return Totals(*_ROW.unpack_from(self._memory, row * _ROW.size))
-
-    def total(self) -> Totals:
-        """Returns the sum of all rows."""
-        columns = zip(*_ROW.iter_unpack(self._memory), strict=True)
-        return Totals(*map(sum, columns))

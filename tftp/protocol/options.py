@@ -86,7 +86,7 @@ def grant(asked: Options, ceiling: Ceiling, *, reading: bool) -> Terms:
     """Returns the terms that a server takes on (turn 2); `options` go into the OACK.
 
     Only options that were asked for are in it, in the client's order and spelling, and
-    none with a larger value. An option named twice counts where it stands first.
+    none with a larger value. An option named twice counts where it first can be granted.
     """
     taken: dict[str, int] = {}
     answer: list[tuple[str, str]] = []

@@ -254,6 +254,7 @@ class Receiver(Transfer):
     def _receive_out_of_order(self, ahead: int) -> None:
         """Takes a block that is not the one awaited; `ahead` counts from that one."""
         self._move(Stimulus.STALE)
+        self._hushed = False  # the peer has not begun anew: it waits for an ACK of ours
         if self.state is State.OPENING:
             if ahead < self.terms.window and self._gap != self._expected:
                 self._gap = self._expected  # the first block of the first window was lost

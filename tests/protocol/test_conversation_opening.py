@@ -259,6 +259,23 @@ def test_a_hushed_sender_repeats_for_a_peer_that_still_waits() -> None:
         """)
 
 
+def test_a_hushed_receiver_acknowledges_for_a_peer_that_still_waits() -> None:
+    """RFC1350-4-17, RFC7440-4-19: the sender lacks an ACK that only the timer would repeat."""
+    server_write(terms(8, window=2, timeout=1)).play("""
+        0.0  > OACK blksize=8 windowsize=2 timeout=1
+        0.1  < DATA 1 8
+        1.1  > ACK 1                  # lost
+        1.2  < DATA 2 8               # half a window, as we count
+        1.3  ! hush
+        1.4  < DATA 1 8               # its window again, of which nothing is new
+             < DATA 2 8
+        2.2  > ACK 2
+        2.3  < DATA 3 3
+             > ACK 3
+             = DALLYING COMPLETE
+        """)
+
+
 def test_a_hushed_transfer_still_ends_by_what_it_hears() -> None:
     """RFC1350-7-04."""
     server_read(100).play("""

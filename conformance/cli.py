@@ -22,6 +22,7 @@ from .judge import JOBS, Unjudged, judge_client, judge_server
 from .matrix import FOLDER, PEERS, choose, draw, judge, keep, kept
 from .outputs import Column, fields, summary, write_json, write_junit, write_pcaps
 from .page import write_page
+from .relay_cli import relay
 from .runner import Result
 from .server_trial import ServerTarget
 from .targets import TARGETS, Programs, Target, load_targets
@@ -258,6 +259,9 @@ def show(
     for name, text in parts.items():
         if text:
             typer.echo(f"{name}: {text}" if name else text)
+
+
+app.command()(relay)
 
 
 def main() -> None:

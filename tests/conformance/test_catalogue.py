@@ -27,7 +27,7 @@ from conformance.server_trial import ServerTrial
 SUITE = Path(conformance.__file__).parent
 MODULES = sorted(SUITE.rglob("*.py"))
 CASES = sorted((SUITE / "cases").glob("*.py"))
-COMMAND_LINE = {"cli.py", "__main__.py"}
+COMMAND_LINE = {"cli.py", "relay_cli.py", "__main__.py"}
 SIDES = ("server", "client")
 LEVELS = {"MUST", "SHOULD", "MAY", "DE FACTO", "ROBUST"}
 ROLES = {"server-read", "server-write", "client-read", "client-write", "codec"}

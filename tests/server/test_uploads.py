@@ -153,8 +153,8 @@ def test_an_upload_larger_than_the_limit(root: Path, size: int, fits: bool) -> N
     """ROB-LOAD-10, RFC2349-S-06: whatever the client announced."""
     with open_lab(root, upload=Upload.CREATE, limits=Limits(upload=1000)) as lab:
         peer = lab.peer()
-        peer.ask(wrq("new", tsize=7))
-        peer.expect(oack(tsize=7))
+        peer.ask(wrq("new", tsize=0))
+        peer.expect(oack(tsize=0))
         if fits:
             peer.give(CONTENT[:size])
             assert (root / "new").read_bytes() == CONTENT[:size]
@@ -180,14 +180,34 @@ def test_a_size_announced_beyond_the_disk_is_refused_at_once(lab: Lab) -> None:
     assert names(lab.root) == set()
 
 
-@pytest.mark.parametrize("size", [700, 1500])
-def test_a_size_announced_wrongly_is_a_hint(lab: Lab, size: int) -> None:
-    """RFC2349-S-06"""
+def test_an_upload_longer_than_announced_is_kept(lab: Lab) -> None:
+    """RFC2349-S-06: some announce what is not so, and nothing is lost."""
     peer = lab.peer()
     peer.ask(wrq("new", tsize=1000))
     peer.expect(oack(tsize=1000))
-    peer.give(CONTENT[:size])
-    assert (lab.root / "new").read_bytes() == CONTENT[:size]
+    peer.give(CONTENT[:1500])
+    assert (lab.root / "new").read_bytes() == CONTENT[:1500]
+
+
+@pytest.mark.parametrize("size", [0, 700, 999])
+def test_an_upload_shorter_than_announced_is_not(lab: Lab, size: int) -> None:
+    """RFC2349-S-06: curl loses its first block when it hears an OACK twice, and ends as if done."""
+    peer = lab.peer()
+    peer.ask(wrq("new", tsize=1000, blksize=1024))
+    peer.expect(oack(tsize=1000, blksize=1024))
+    peer.say(data(1, CONTENT[:size]))
+    assert peer.expect_error(0) == "The file ended before the size announced"
+    assert not lab.report().ok
+    assert names(lab.root) == set()
+
+
+def test_an_upload_of_text_may_be_shorter_than_announced(lab: Lab) -> None:
+    """What a client counts there is its own form of the text."""
+    peer = lab.peer()
+    peer.ask(wrq("new", "netascii", tsize=1000))
+    peer.expect(oack(tsize=1000))
+    peer.give(b"a line\r\n")
+    assert (lab.root / "new").read_bytes() == b"a line\n"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ _NO_PLAIN_FILE = "Access violation: it is not a plain file"
 _READ_ONLY = "Access violation: the file is write-protected"
 _NO_MORE_ROOM = "Disk full: the server keeps the rest free"
 _CHECK_EVERY = 1 << 20  # octets: the disk is asked so seldom that it costs nothing
+_TOO_SHORT = "The file ended before the size announced"
 _TOO_LARGE = "Disk full: the file is larger than the limit"
 
 
@@ -58,6 +59,7 @@ class UploadSink:
         "_checked",
         "_durable",
         "_file",
+        "_least",
         "_limit",
         "_name",
         "_parent",
@@ -78,9 +80,11 @@ class UploadSink:
         *,
         durable: bool = True,
         spare: int = 0,
+        least: int = 0,
     ) -> None:
         self._parent = parent
         self._spare = spare
+        self._least = least
         self._checked = 0
         self._name = b""
         self._policy = policy
@@ -121,6 +125,9 @@ class UploadSink:
         """Gives the file its name, durable or at least whole; on any failure, discards it."""
         if self._file < 0:
             raise LocalError("Local error (the upload has ended)")
+        if self.written < self._least:
+            self.discard()
+            raise LocalError(_TOO_SHORT)
         try:
             self._settle()
             self.final_name = self._publish().decode("utf-8", "surrogateescape")

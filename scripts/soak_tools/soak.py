@@ -10,6 +10,8 @@ import argparse
 import multiprocessing
 import os
 import resource
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -64,12 +66,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--minutes", type=float, default=30.0, help="how long; default 30")
     parser.add_argument("--jobs", type=int, default=cores, help="processes; default: all cores")
+    parser.add_argument(
+        "--worlds-only", action="store_true", help="leave out the server on real sockets"
+    )
     parser.add_argument("--first", type=int, help="the first seed; default: another every time")
     given = parser.parse_args(arguments)
     if given.minutes <= 0 or given.jobs < 1:
         parser.error("--minutes is more than 0, --jobs 1 or more")
     first = given.first if given.first is not None else int(time.time()) * 1000
     _say(f"{given.jobs} process(es), {given.minutes:g} minutes, seeds from {first} on")
+    beside = None if given.worlds_only else _start_sockets(given.minutes, first)
     workers = _start(first, given.jobs, time.monotonic() + given.minutes * 60)
     try:
         _watch(workers, given.minutes * 60)
@@ -79,11 +85,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for worker in workers.values():
             worker.process.terminate()
             worker.process.join()
-    return _conclude(list(workers.values()))
+        if beside is not None:
+            beside.wait()  # it ends by itself, or of the same Ctrl-C
+    status = _conclude(list(workers.values()))
+    return 1 if beside is not None and beside.returncode else status
 
 
 def _say(line: str) -> None:
     print(f"soak: {line}", flush=True)
+
+
+def _start_sockets(minutes: float, seed: int) -> subprocess.Popen[bytes]:
+    """Has a real server soaked beside the worlds."""
+    given = ("--minutes", str(minutes), "--seed", str(seed))
+    return subprocess.Popen([sys.executable, "-m", "scripts.soak_tools.sockets", *given])
 
 
 def _start(first: int, jobs: int, until: float) -> dict[Connection, Worker]:

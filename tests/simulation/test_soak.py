@@ -19,7 +19,16 @@ MIB = 1 << 20
 
 
 def test_it_plays_for_as_long_as_wanted_and_counts() -> None:
-    command = [sys.executable, "-m", "scripts.soak_tools", "--minutes", "0.02", "--jobs", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.soak_tools",
+        "--minutes",
+        "0.02",
+        "--jobs",
+        "2",
+        "--worlds-only",
+    ]
     done = subprocess.run(
         [*command, "--first", "5000"],
         cwd=ROOT,
@@ -90,3 +99,15 @@ def test_one_process_that_is_not_well_is_enough(
     said = capsys.readouterr().out
     assert says in said
     assert "NOT well" in said
+
+
+@pytest.mark.slow
+def test_a_real_server_is_soaked() -> None:
+    """Through a relay that loses and doubles: all arrives, and the server keeps nothing."""
+    command = [sys.executable, "-m", "scripts.soak_tools.sockets", "--minutes", "0.05"]
+    done = subprocess.run(
+        [*command, "--seed", "7"], capture_output=True, text=True, check=False, timeout=100
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"descriptors: \d+ at the start, \d+ at the end", done.stdout)
+    assert re.search(r"[1-9]\d* read, [1-9]\d* written", done.stdout.replace(",", ""))

@@ -131,9 +131,12 @@ def _errand(
     size = len(files.get(name, b"") if upload is None else upload)
     wish = _wish(chance, size if mode == "octet" else 2 * size)
     wish = wish._replace(size=None if wish.size is None else _announced(upload, mode, size))
-    # A board that comes back to its port takes a DATA 1 that was on its way to its earlier self
-    # for the answer of a server without options: fatal, and past help, if it is a small one.
-    same_port = chance.random() < 0.4 and (wish.block_size or 512) >= 512
+    # A board that comes back to its port takes what was on its way to its earlier self for the
+    # answer of a server without options: fatal, and past help, if a DATA 1 is a small one, or
+    # if an ACK 0 makes it send blocks of 512 where larger ones were agreed on.
+    block_size = wish.block_size or 512
+    fits = block_size >= 512 if upload is None else block_size == 512
+    same_port = chance.random() < 0.4 and fits
     resets = [] if clean or chance.random() < 0.75 else [6 * chance.random() ** 2]
     return Errand(
         name,

@@ -124,7 +124,10 @@ class UdpPort:
             left = deadline - time.monotonic()
             if left <= 0:
                 return None
-            self._poll.poll(left * 1000 + 1)
+            # An error that a send was told of still waits to be read: it would wake us for ever.
+            for _, events in self._poll.poll(left * 1000 + 1):
+                if events & select.POLLERR and (refused := self._refused()) is not None:
+                    return refused
 
     def close(self) -> None:
         """Gives the port back."""

@@ -3,7 +3,7 @@
 from tests.server.test_guard import Fake
 from tftp.protocol.transfer import Address
 from tftp.server.config import Limits
-from tftp.server.guard import Guard
+from tftp.server.guard import Guard, Verdict
 from tftp.server.queue import AGAIN_AFTER, STALE, Queue
 
 
@@ -12,7 +12,10 @@ class Line:
 
     def __init__(self, limit: int = 100, **limits: float) -> None:
         self.guard = Guard(Limits(**limits))  # type: ignore[arg-type]
-        self.queue: Queue[str] = Queue(self.guard, limit)
+        self.lost: list[Verdict] = []
+        self.queue: Queue[str] = Queue(
+            self.guard, limit, lambda verdict, *_: self.lost.append(verdict)
+        )
 
     def put(self, word: str, host: int = 1, port: int = 2000, now: float = 0.0) -> None:
         source: Address = (f"192.0.2.{host}", port)
@@ -138,9 +141,9 @@ def test_who_finds_no_place_is_known_when_it_asks_again() -> None:
     assert line.queue.full
     assert line.queue.yields
     line.put("from 4", 4)
-    assert line.queue.overflown == 1
+    assert line.lost == [Verdict.OVERFLOWN]
     line.put("from 4", 4, now=0.9)
-    assert line.queue.overflown == 2, "somebody lost a place to it"
+    assert len(line.lost) == 2, "somebody lost a place to it"
     assert len(line.queue) == 3
     assert line.all(0.9) == ["from 4", "from 2", "from 3"]
 
@@ -153,7 +156,7 @@ def test_nobody_loses_a_place_to_somebody_worse() -> None:
     assert line.queue.full
     assert not line.queue.yields
     line.put("new", 3)
-    assert line.queue.overflown == 1
+    assert line.lost == [Verdict.OVERFLOWN]
     assert line.all() == ["known 1", "known 2"]
     line.put("other", 4, now=1.0)
     line.put("new", 3, now=1.0)

@@ -7,7 +7,8 @@ from typer.main import get_command
 
 from tests.server.security_page import COUNTED, FLAGS, PAGE, fresh, reasons
 from tftp.cli.serve import app
-from tftp.server import Limits, Totals
+from tftp.server import Limits, Totals, journal
+from tftp.server.guard import Verdict
 
 
 def test_the_page_is_fresh() -> None:
@@ -29,3 +30,9 @@ def test_the_flags_exist() -> None:
 def test_the_counters_exist() -> None:
     assert set(COUNTED.values()) <= {one.name for one in fields(Totals)}
     assert set(COUNTED) <= {one.name for one in fields(Limits)}
+
+
+def test_each_reason_for_silence_is_counted() -> None:
+    names = {journal.COUNTED.get(verdict, verdict.name.lower()) for verdict in Verdict}
+    uncounted = {"no_request", "repeated"}  # noise of the network, and no limit
+    assert names - uncounted <= {one.name for one in fields(Totals)}

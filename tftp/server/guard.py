@@ -8,6 +8,7 @@ not know about sockets, files or what a request names; it is told the time.
 
 import math
 from collections import OrderedDict
+from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv6Address
@@ -18,7 +19,7 @@ from tftp.protocol.transfer import Address
 from tftp.server.access import Access
 from tftp.server.config import Limits
 
-__all__ = ["Bucket", "Guard", "Guarded", "Verdict", "host_of"]
+__all__ = ["Bucket", "Guard", "Guarded", "TurnAway", "Verdict", "host_of"]
 
 BURST = 8.0  # seconds of its rate that a bucket holds: boots come together, and then none do
 UPLOAD_BURST = 10.0
@@ -31,6 +32,7 @@ class Verdict(Enum):
     REPEATED = "a copy of a request whose transfer is running"
     BUSY = "as many transfers as allowed are running"
     SHORT = "no descriptor or no memory is left"
+    OVERFLOWN = "more requests wait than may, and it came but once"
     MUTED = "its source port is one of other servers"
     DENIED = "the host may not ask"
     HOST_REQUESTS = "the host asks too often"
@@ -39,6 +41,10 @@ class Verdict(Enum):
     UPLOADS = "as many uploads as allowed are running"
     HOST_UPLOADS = "the host has as many uploads as one may have"
     UPLOAD_REQUESTS = "uploads come too often"
+
+
+TurnAway = Callable[[Verdict, Address, float], None]
+"""Hears why a request gets no answer, who asked, and when."""
 
 
 class Guarded(Protocol):

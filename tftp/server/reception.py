@@ -8,7 +8,7 @@ request says.
 """
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tftp.net.clock import now as clock
@@ -16,15 +16,13 @@ from tftp.net.leaving import stop_arrivals
 from tftp.net.udp import is_group, receive_request, send_from
 from tftp.protocol.transfer import Address
 from tftp.server.config import Limits
-from tftp.server.guard import Guard, Verdict, host_of
+from tftp.server.guard import Guard, TurnAway, Verdict, host_of
 from tftp.server.queue import Queue
 
 __all__ = ["Call", "Reception"]
 
 TAKEN_AT_ONCE = 1024  # by one socket, before the others have their turn
 REQUESTS = (b"\0\1", b"\0\2")  # RRQ and WRQ
-
-TurnAway = Callable[[Verdict, Address, float], None]
 
 
 class Call(NamedTuple):
@@ -70,7 +68,7 @@ class Reception:
         self._limits = limits
         self._guard = guard
         self._turn_away = turn_away
-        self._queue: Queue[Call] = Queue(guard, limits.waiting)
+        self._queue: Queue[Call] = Queue(guard, limits.waiting, turn_away)
 
     def __len__(self) -> int:
         """Returns how many calls wait."""
@@ -139,11 +137,6 @@ class Reception:
     def promote(self, source: Address) -> None:
         """Lets the calls of a host that has answered go before those of others."""
         self._queue.promote(host_of(source))
-
-    @property
-    def overflown(self) -> int:
-        """Returns how many calls have lost their place to others."""
-        return self._queue.overflown
 
     def answer(self, call: Call, datagram: bytes) -> None:
         """Answers from the listener, which has no part in any transfer."""

@@ -19,7 +19,7 @@ import pytest
 
 from conformance.client_trial import Exit, Job, Run
 from tests.conformance.endpoint import Handle, Quirk, VirtualEndpoint
-from tests.conformance.world import BROADCAST, Address, Alarm, World
+from tests.conformance.world import BROADCAST, Address, World
 from tftp.cli.bar import printable
 from tftp.client import api, dally, drive, session
 from tftp.client.api import Client, Keywords, Mode
@@ -30,6 +30,7 @@ from tftp.client.url import parse_url
 from tftp.errors import TftpError
 from tftp.protocol.receiver import Receiver
 from tftp.protocol.sender import Sender
+from tftp.sim.clock import Alarm
 
 __all__ = ["ClientActor", "ClientKind", "VirtualLauncher"]
 
@@ -139,7 +140,7 @@ class ClientActor:
         self._job = job
         self._exit: Exit | None = None
         self._fiber = Fiber(self._work)
-        self._alarm = Alarm(world, self._fiber.go)
+        self._alarm = Alarm(world.clock, self._fiber.go)
         world.at(world.now(), self._fiber.go)
 
     def wait(self, within: float) -> Exit | None:
@@ -278,7 +279,7 @@ class VirtualLauncher:
                 dallying.answer(buffer)
             look()
 
-        alarm = Alarm(self._world, look)
+        alarm = Alarm(self._world.clock, look)
         endpoint.wake = answer
         look()
 

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from tests.conformance.endpoint import Quirk, VirtualEndpoint
-from tests.conformance.world import Address, Alarm, World
+from tests.conformance.world import Address, World
 from tftp.errors import LocalError
 from tftp.net.channel import Channel, Inbound, Scratch
 from tftp.net.files import FileSource, NetasciiSource, Sink, Source
@@ -25,6 +25,7 @@ from tftp.server.config import Limits, Upload
 from tftp.server.content import Folder
 from tftp.server.running import drive
 from tftp.server.service import Admitted, Reading, Refused, Service, Verdict, Writing
+from tftp.sim.clock import Alarm
 
 __all__ = ["Cupboard", "ServerActor", "ServerKind"]
 
@@ -182,7 +183,7 @@ class _Served:
         self.channel = channel
         self._server = server
         self._world = server.world
-        self._alarm = Alarm(self._world, self._ring)
+        self._alarm = Alarm(self._world.clock, self._ring)
         self._endpoint = cast(VirtualEndpoint, channel.endpoint)
         self._endpoint.wake = self._hear
 

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from conformance.ports import Net, Port
-from tests.conformance.world import LATENCY, Alarm, World
+from tests.conformance.world import LATENCY, World
+from tftp.sim.clock import Alarm
 
 HOST = "127.0.0.1"
 
@@ -83,7 +84,7 @@ def test_an_alarm_rings_once_where_it_stands() -> None:
     world = World()
     rung: list[float] = []
     began = world.now()
-    alarm = Alarm(world, lambda: rung.append(world.now() - began))
+    alarm = Alarm(world.clock, lambda: rung.append(world.now() - began))
     alarm.set(began + 1)
     alarm.set(began + 3)  # later
     world.pause(2)

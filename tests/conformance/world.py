@@ -6,19 +6,18 @@ deterministic, and only one thing happens at a time. Must not know about TFTP.
 """
 
 import errno
-import heapq
 from collections import deque
 from collections.abc import Callable
 
 from conformance.ports import Address, Arrival
+from tftp.sim.clock import Clock
 
-__all__ = ["BROADCAST", "Address", "Alarm", "Arrival", "World", "WorldPort"]
+__all__ = ["BROADCAST", "Address", "Arrival", "World", "WorldPort"]
 
 LATENCY = 0.0001
 BROADCAST = ("127.255.255.255", "255.255.255.255")
 LARGEST = 65507
 FIRST_PORT, LAST_PORT = 20_000, 65_000
-NEVER = float("inf")
 
 Take = Callable[[Arrival], None]
 
@@ -28,15 +27,14 @@ class World:
 
     def __init__(self) -> None:
         """Starts at some time other than zero, with nothing in it."""
-        self._now = 1000.0
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._count = 0
+        self.clock = Clock()
+        """What is to happen here; for alarms."""
         self._ports: dict[Address, Take] = {}
         self._next_port = FIRST_PORT
 
     def now(self) -> float:
         """Returns the virtual time, in seconds."""
-        return self._now
+        return self.clock.now
 
     def open(self, host: str, port: int = 0) -> "WorldPort":
         """Opens a port of the suite's. Raises OSError."""
@@ -44,7 +42,7 @@ class World:
 
     def pause(self, seconds: float) -> None:
         """Lets time pass."""
-        self.run(self._now + seconds)
+        self.run(self.clock.now + seconds)
 
     def bind(self, host: str, port: int, take: Take) -> Address:
         """Gives a port to whoever `take`s what arrives there; 0 is a free one. Raises OSError."""
@@ -65,22 +63,20 @@ class World:
         """Puts a datagram on its way."""
         if len(datagram) > LARGEST:
             raise OSError(errno.EMSGSIZE, "larger than a datagram can be")
-        self.at(self._now + LATENCY, lambda: self._deliver(datagram, source, to))
+        self.at(self.clock.now + LATENCY, lambda: self._deliver(datagram, source, to))
 
     def at(self, when: float, action: Callable[[], None]) -> None:
         """Has something done at a time."""
-        self._count += 1
-        heapq.heappush(self._events, (when, self._count, action))
+        self.clock.at(when, action)
 
     def run(self, until: float, done: Callable[[], object] = lambda: False) -> None:
         """Lets things happen until a time, or until `done` says something true."""
-        events = self._events
+        clock = self.clock
         while not done():
-            if not events or events[0][0] > until:
-                self._now = max(self._now, until)
+            if clock.due > until:
+                clock.now = max(clock.now, until)
                 return
-            self._now, _, action = heapq.heappop(events)
-            action()
+            clock.step()
 
     def _free_port(self, host: str) -> int:
         while True:
@@ -92,15 +88,15 @@ class World:
     def _deliver(self, datagram: bytes, source: Address, to: Address) -> None:
         take = self._ports.get(to)
         if take is not None:
-            take(Arrival(datagram, source, self._now))
+            take(Arrival(datagram, source, self.clock.now))
         elif to[0] not in BROADCAST:
-            self.at(self._now + LATENCY, lambda: self._bounce(source, to))
+            self.at(self.clock.now + LATENCY, lambda: self._bounce(source, to))
 
     def _bounce(self, source: Address, closed: Address) -> None:
         """Tells a sender by ICMP that a port is closed."""
         take = self._ports.get(source)
         if take is not None:
-            take(Arrival(b"", closed, self._now, unreachable=True))
+            take(Arrival(b"", closed, self.clock.now, unreachable=True))
 
 
 class WorldPort:
@@ -124,33 +120,3 @@ class WorldPort:
     def close(self) -> None:
         """Gives the port back."""
         self._world.release(self.address)
-
-
-class Alarm:
-    """The deadline of an actor, which may move with every packet."""
-
-    def __init__(self, world: World, ring: Callable[[], None]) -> None:
-        """Has `ring` called when the deadline has come."""
-        self._world = world
-        self._ring = ring
-        self._deadline: float | None = None
-        self._due = NEVER
-
-    def set(self, deadline: float | None) -> None:
-        """Moves the deadline; None: there is none."""
-        self._deadline = deadline
-        if deadline is not None and deadline < self._due:
-            self._due = deadline
-            self._world.at(deadline, lambda: self._look(deadline))
-
-    def _look(self, due: float) -> None:
-        """Rings, or, if the deadline has moved on meanwhile, looks again then."""
-        if due != self._due:
-            return  # an earlier look was called for, and has been had
-        self._due = NEVER
-        if self._deadline is None:
-            return
-        if self._deadline <= self._world.now():
-            self._ring()
-        else:
-            self.set(self._deadline)

@@ -39,6 +39,16 @@ class Clock:
         """Has something done so many seconds from now."""
         self.at(self.now + seconds, action)
 
+    @property
+    def due(self) -> float:
+        """When the next thing happens; NEVER: nothing is to happen."""
+        return self._events[0][0] if self._events else NEVER
+
+    def step(self) -> None:
+        """Lets the next thing happen; there has to be one."""
+        self.now, _, action = heapq.heappop(self._events)
+        action()
+
     def run(self, steps: int) -> int:
         """Lets all happen that is to happen, at most so many steps; returns what is left."""
         events, pop = self._events, heapq.heappop

@@ -62,6 +62,7 @@ WEAK = (
         Weakness("server", peer, "put", "does not stay to repeat its last ACK if that is lost")
         for peer in ("atftpd", "py3tftp", "tftpy")
     ),
+    Weakness("server", "tftpy", "get", "drops a session at its third timeout, without a word"),
     Weakness("client", "tftpy", "get", "aborts on a block that comes out of order"),
 )
 

@@ -339,7 +339,8 @@ def test_a_trial_tells_what_would_be_and_changes_nothing(
     trial, real = run(code, field).splitlines()
     assert trial == real
     assert len(privileges.probe(field / "root", uploads, account).lines()) == 6
-    assert (state(), open_files()) == (before, files)
+    assert state() == before
+    assert open_files() <= files, "those of earlier tests may be closed meanwhile"
     (field / "secret").read_bytes()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)

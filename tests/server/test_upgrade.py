@@ -146,12 +146,12 @@ def test_a_request_that_reaches_both_is_one_transfer_for_its_client(root: Path) 
         stopper.start()
         for peer in peers:
             answer_twice(peer, data(1, content[:512]))
-            peer.say(ack(1))
-            assert peer.take(first=2) == content[512:]
+            assert go_on(peer) == content[512:]
         stopper.join(PATIENCE)
         assert not stopper.is_alive()
     assert (old.totals.completed, old.totals.failed) == (len(peers), 0)
-    assert (new.totals.completed, new.totals.failed) == (0, len(peers)), "the second answers"
+    assert new.totals.completed == 0
+    assert new.totals.failed >= len(peers), "the second answers, and third ones if it was slow"
 
 
 def answer_twice(peer: Peer, first: bytes) -> None:
@@ -165,6 +165,22 @@ def answer_twice(peer: Peer, first: bytes) -> None:
         if source != peer.tid:
             peer.socket.sendto(error(5, "unknown transfer"), source)
             return
+
+
+def go_on(peer: Peer) -> bytes:
+    """Reads on from block 2, and turns away whoever else answers what was asked so often."""
+    content, awaited = b"", 2
+    peer.say(ack(1))
+    while True:
+        packet, source = peer.socket.recvfrom(1000)
+        if source != peer.tid:
+            peer.socket.sendto(error(5, "unknown transfer"), source)
+        elif packet[:4] == data(awaited):
+            content += packet[4:]
+            peer.say(ack(awaited))
+            awaited += 1
+            if len(packet) < 516:
+                return content
 
 
 def test_a_port_is_not_joined_unasked(root: Path) -> None:

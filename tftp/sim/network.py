@@ -92,6 +92,7 @@ class Network:
         self.trace = trace
         self.seed = seed
         self._hazards = hazards
+        self._had: set[Address] = set()
         self._ports: dict[Address, Take] = {}
         self._wires: dict[tuple[str, str], Wire] = {}
         self._random = random.Random(f"{seed} ports")
@@ -106,11 +107,16 @@ class Network:
         self._wires[source, to] = Wire(hazards, f"{self.seed} {source} {to}")
 
     def bind(self, host: str, port: int, take: Take) -> Address:
-        """Opens a port; 0 is a free one. Raises OSError."""
+        """Opens a port; 0 is one that the host has not had before. Raises OSError.
+
+        What was on its way to an earlier transfer must not be taken for one of a later (RFC
+        1350 section 4); real systems leave that to chance, and a soak would see it happen.
+        """
         while not port:
             port = self._random.randint(FIRST_PORT, LAST_PORT)
-            if (host, port) in self._ports:
+            if (host, port) in self._had:
                 port = 0
+        self._had.add((host, port))
         if (host, port) in self._ports:
             raise OSError(errno.EADDRINUSE, "the port is taken")
         self._ports[host, port] = take

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 from tests.server.wire import PATIENCE, Address, Peer, parse_error, rrq
 from tftp.protocol.pace import Timing
@@ -53,6 +54,13 @@ class Lab:
     def report(self) -> Report:
         """The next report, which has to come."""
         return self.reports.get(timeout=PATIENCE)
+
+    def turned_away(self, count: int) -> None:
+        """Waits until so many requests have found no room."""
+        until, fence = monotonic() + PATIENCE, self.peer()
+        while self.server.totals.turned_away < count:
+            assert monotonic() < until, self.server.totals
+            assert fence.is_silent(0.005)
 
     @contextmanager
     def halted(self) -> Iterator[None]:

@@ -48,6 +48,7 @@ def test_only_so_many_transfers_at_once(root: Path, caplog: pytest.LogCaptureFix
         writer.expect(ack(0))
         third.ask(rrq("f"))
         third.ask(rrq("nope"))
+        lab.turned_away(2)
         reader.say(ack(1))
         assert lab.report().ok
         lab.check_alive(third)  # and no answer to what it asked before
@@ -105,6 +106,7 @@ def test_an_upload_that_finds_no_port_leaves_nothing(root: Path) -> None:
         peer.ask(rrq("f"))
         peer.expect(data(1, CONTENT[:100]))
         lab.peer().ask(wrq("new"))
+        lab.turned_away(1)
         peer.say(error(0, "enough"))
         lab.report()
         lab.check_alive()

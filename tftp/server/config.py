@@ -64,7 +64,7 @@ class Limits:
     """The same, of one host that has never answered: room for a rack behind one address."""
     unproven_repeats: int = 3
     """Repeats of a first flight. A real client asks again by itself."""
-    unproven_requests: float = 500.0
+    unproven_requests: float = 250.0
     """A second, of all hosts that have never answered, after the first four thousand. The
     others wait, and those who ask again go first: a forged source does not."""
     hosts: int = 16_384

@@ -23,6 +23,7 @@ __all__ = ["Bucket", "Guard", "Guarded", "TurnAway", "Verdict", "host_of"]
 
 BURST = 8.0  # seconds of its rate that a bucket holds: boots come together, and then none do
 UPLOAD_BURST = 10.0
+STRANGE_BURST = 16.0  # a building gets its power back at once
 
 
 class Verdict(Enum):
@@ -43,8 +44,8 @@ class Verdict(Enum):
     UPLOAD_REQUESTS = "uploads come too often"
 
 
-TurnAway = Callable[[Verdict, Address, float], None]
-"""Hears why a request gets no answer, who asked, and when."""
+TurnAway = Callable[[Verdict, Address, float, int], None]
+"""Hears why requests get no answer, who asked last, when, and how many they are."""
 
 
 class Guarded(Protocol):
@@ -118,7 +119,7 @@ class Guard:
         self._access = access
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
         self._upload_bucket = Bucket(limits.upload_requests, UPLOAD_BURST)
-        self.strange = Bucket(limits.unproven_requests)
+        self.strange = Bucket(limits.unproven_requests, STRANGE_BURST)
         """The requests of hosts that have never answered."""
 
     def is_proven(self, host: str) -> bool:

@@ -106,14 +106,14 @@ class Journal:
         self.count("turned_away")
         self._mention(peer, reason, now)
 
-    def turn_away(self, verdict: Verdict, peer: Address, now: float) -> None:
-        """Notes that a request gets no answer; says so once in a while."""
-        self.count(COUNTED.get(verdict, verdict.name.lower()))
-        self._mention(peer, verdict.value, now)
+    def turn_away(self, verdict: Verdict, peer: Address, now: float, count: int = 1) -> None:
+        """Notes that requests get no answer; says so once in a while."""
+        self.count(COUNTED.get(verdict, verdict.name.lower()), count)
+        self._mention(peer, verdict.value, now, count)
 
-    def count(self, name: str) -> None:
-        """Adds one to a total."""
-        setattr(self.totals, name, getattr(self.totals, name) + 1)
+    def count(self, name: str, by: int = 1) -> None:
+        """Adds to a total."""
+        setattr(self.totals, name, getattr(self.totals, name) + by)
         self._counted()
 
     def run(self, now: float) -> None:
@@ -122,9 +122,9 @@ class Journal:
         for reason in list(self._untold):
             self._tell(reason, now)
 
-    def _mention(self, peer: Address, reason: str, now: float) -> None:
-        count, _ = self._untold.get(reason, (0, peer))
-        self._untold[reason] = count + 1, peer
+    def _mention(self, peer: Address, reason: str, now: float, count: int = 1) -> None:
+        before, _ = self._untold.get(reason, (0, peer))
+        self._untold[reason] = before + count, peer
         if now - self._told.get(reason, NEVER_TOLD) >= QUIET:
             self._tell(reason, now)
 

@@ -38,7 +38,7 @@ __all__ = ["Loop"]
 
 EVENTS_A_TURN = 512
 REQUESTS_A_TURN = 128  # they take no more than twice as long as so many events
-REQUESTS_LEAST, TAKEN_WHEN_BUSY = 16, 256  # the same while transfers have something to do
+REQUESTS_LEAST, TAKEN_LEAST = 2, 16  # while transfers have something to do
 EXPIRIES_A_TURN = 512
 SPIN = 0.0002  # seconds of looking before sleeping; a loopback answer takes a tenth of it
 SPIN_WITHIN = 0.001  # seconds: packets closer than this make looking worth its while
@@ -141,11 +141,7 @@ class Loop:
         """
         connected = self._connections.pairs
         ready = self._events()
-        # Whoever waits for the next block must not wait for a crowd at the door.
-        busy = len(ready) > 2
-        room = max(REQUESTS_LEAST, len(ready) // 2) if busy else REQUESTS_A_TURN
-        if self._reception:
-            room = self._answer_requests(room)
+        calling: list[int] = []
         now = clock()
         for fd, events in ready:
             pair = connected.get(fd)
@@ -161,15 +157,35 @@ class Loop:
             if other is not None:
                 self._serve(other, events)
             elif fd in self._reception:
-                self._reception.take(fd, now, TAKEN_WHEN_BUSY if busy else TAKEN_AT_ONCE)
-                room = self._answer_requests(room)
+                calling.append(fd)
             elif fd == self._bell.fileno():
-                self._bell.hush()
-                while self._asked:
-                    self._asked.popleft()()
-                self._commits.settle()
-                self._reads.settle()
+                self._hear_bell()
+        if calling or self._reception:
+            self._receive(calling, len(ready) - len(calling))
         self._expire(clock())
+
+    def _hear_bell(self) -> None:
+        """Does what other threads have asked for."""
+        self._bell.hush()
+        while self._asked:
+            self._asked.popleft()()
+        self._commits.settle()
+        self._reads.settle()
+
+    def _receive(self, calling: list[int], others: int) -> None:
+        """Takes requests in, and answers some: few while there are `others` to be served.
+
+        Whoever waits for the next block must not wait for a crowd at the door.
+        """
+        taken, room = TAKEN_AT_ONCE, REQUESTS_A_TURN
+        if others > 1:
+            taken, room = max(TAKEN_LEAST, 2 * others), max(REQUESTS_LEAST, others // 2)
+        for fd in calling:
+            self._reception.take(fd, clock(), taken)
+        now = clock()
+        while room and (call := self._reception.next(now)) is not None:
+            self._answer(call)
+            room -= 1
 
     def _expire(self, now: float) -> None:
         """Tells the time to whom it concerns."""
@@ -187,7 +203,7 @@ class Loop:
         pays only while packets are that close: when none comes, it sleeps until they are.
         """
         events: list[tuple[int, int]] = []
-        if self._spins and not self._reception:
+        if self._spins and not self._reception.due(clock()):
             until = clock() + SPIN
             while not events and clock() < until:
                 events = self._epoll.poll(0, EVENTS_A_TURN)
@@ -219,8 +235,10 @@ class Loop:
         if running.unproven:
             self._look_for_proof(running)
         self._after(running)
-        if channel.wants_connection and not channel.over:
-            self._connect(running, now)
+        wants = channel.wants_connection and not channel.over
+        if wants and self._connections.connect(running, self._limits.connected):
+            channel.readable(now)  # what came before goes before what comes from now on
+            self._after(running)
 
     def _look_for_proof(self, running: Running) -> None:
         """Lets a host that has just answered for the first time go before the others."""
@@ -229,12 +247,6 @@ class Loop:
             running.unproven = False
             if self._service.prove(admitted):
                 self._reception.promote(admitted.peer)
-
-    def _connect(self, running: Running, now: float) -> None:
-        """Gives a transfer that has got going a connected socket, while that is cheap."""
-        if self._connections.connect(running, self._limits.connected):
-            running.channel.readable(now)  # what came before goes before what comes from now on
-            self._after(running)
 
     def _after(self, running: Running) -> None:
         """Looks at a transfer after an input: whether it is over or blocked, and when it is due."""
@@ -278,14 +290,6 @@ class Loop:
             channel.begun = True
             self._commits.run(channel.finish, finished)
 
-    def _answer_requests(self, room: int) -> int:
-        """Answers `room` of the requests that wait; returns for how many there is room still."""
-        now = clock()
-        while room and (call := self._reception.next(now)) is not None:
-            self._answer(call)
-            room -= 1
-        return room
-
     def _answer(self, call: Call) -> None:
         now = clock()
         verdict = self._service.decide(call.datagram, call.source, now)
@@ -328,13 +332,9 @@ class Loop:
         channel.flush(now)
         self._after(running)
         if (surplus := self._service.surplus()) is not None:
-            self._give_up(self._of[surplus])
-
-    def _give_up(self, running: Running) -> None:
-        """Ends a transfer whose peer has not answered, for the sake of one whose peer may."""
-        running.channel.transfer.give_up()
-        self._journal.count("gave_way")
-        self._after(running)
+            surplus.transfer.give_up()  # its peer has not answered, and another one's may
+            self._journal.count("gave_way")
+            self._after(self._of[surplus])
 
     def _fail(self, running: Running, error: LocalError) -> None:
         """Ends a transfer for a reason of ours; its peer hears of it."""

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Generic, NamedTuple, TypeVar
 
 from tftp.protocol.transfer import Address
-from tftp.server.guard import Guard, TurnAway, Verdict, host_of
+from tftp.server.guard import Guard, host_of
 
 __all__ = ["Key", "Queue", "Rank"]
 
@@ -112,15 +112,18 @@ class Queue(Generic[T]):
     Each waits as a `call`: whatever the driver needs to answer it.
     """
 
-    def __init__(self, guard: Guard, limit: int, turn_away: TurnAway | None = None) -> None:
-        """Holds at most `limit` requests; `turn_away` hears of each that has lost its place."""
+    def __init__(self, guard: Guard, limit: int) -> None:
+        """Holds at most `limit` requests."""
         self._guard = guard
-        self._turn_away = turn_away
         self.limit = limit
         """How many may wait; of those that wait already, all stay."""
         self._turns = {rank: _Turns() for rank in Rank}
         self._places: dict[Key, _Place[T]] = {}
         self._forgotten = _Seen(FORGOTTEN)
+        self.lost = 0
+        """How many requests have lost their place; set back by whoever tells of it."""
+        self.loser: Address = ("", 0)
+        """Who asked for the last one."""
 
     def __len__(self) -> int:
         return len(self._places)
@@ -144,10 +147,10 @@ class Queue(Generic[T]):
                 self._seat(key, place._replace(rank=Rank.AGAIN))
             return
         rank = self._rank(key)
-        if not self.full or self._make_room(rank, now):
+        if not self.full or self._make_room(rank):
             self._seat(key, _Place(call, now, rank))
         else:
-            self._forget(key, now)
+            self._forget(key)
 
     def next(self, now: float) -> T | None:
         """Returns the request whose turn it is, and forgets it; None: none has its turn now."""
@@ -163,7 +166,7 @@ class Queue(Generic[T]):
             if key is None or now - self._places[key].since < STALE:
                 return key
             del self._places[key]
-            self._forget(key, now)
+            self._forget(key)
         return None
 
     def wait(self, now: float) -> float | None:
@@ -193,17 +196,17 @@ class Queue(Generic[T]):
         self._places[key] = place
         self._turns[place.rank].push(key)
 
-    def _make_room(self, rank: Rank, now: float) -> bool:
+    def _make_room(self, rank: Rank) -> bool:
         """Takes the place of a request that is worth less than one of `rank`."""
         for worst in (Rank.NEW, Rank.AGAIN):
             if rank < worst and (key := self._turns[worst].pop()) is not None:
                 del self._places[key]
-                self._forget(key, now)
+                self._forget(key)
                 return True
         return False
 
-    def _forget(self, key: Key, now: float) -> None:
+    def _forget(self, key: Key) -> None:
         """Leaves a request without an answer, but not without a trace."""
         self._forgotten.add(key)
-        if self._turn_away is not None:
-            self._turn_away(Verdict.OVERFLOWN, key[0], now)
+        self.lost += 1
+        self.loser = key[0]

@@ -44,8 +44,8 @@ class Call(NamedTuple):
         return self.source[3] if len(self.source) == 4 else 0
 
 
-def _nobody_minds(verdict: Verdict, source: Address, now: float) -> None:
-    """Passes over a call without a word."""
+def _nobody_minds(verdict: Verdict, source: Address, now: float, count: int) -> None:
+    """Passes over calls without a word."""
 
 
 class Reception:
@@ -68,7 +68,7 @@ class Reception:
         self._limits = limits
         self._guard = guard
         self._turn_away = turn_away
-        self._queue: Queue[Call] = Queue(guard, limits.waiting, turn_away)
+        self._queue: Queue[Call] = Queue(guard, limits.waiting)
 
     def __len__(self) -> int:
         """Returns how many calls wait."""
@@ -91,7 +91,13 @@ class Reception:
 
         The same call again changes nothing: its client has asked twice for one answer.
         """
-        listener = self._listeners[fd]
+        queue = self._queue
+        self._take(self._listeners[fd], now, most)
+        if queue.lost:
+            self._turn_away(Verdict.OVERFLOWN, queue.loser, now, queue.lost)
+            queue.lost = 0
+
+    def _take(self, listener: socket.socket, now: float, most: int) -> None:
         queue = self._queue
         for _ in range(most):
             if queue.full and not queue.yields:
@@ -105,7 +111,7 @@ class Reception:
                 continue
             verdict = self._guard.hear(datagram, source, now)
             if verdict is not None:
-                self._turn_away(verdict, source, now)
+                self._turn_away(verdict, source, now, 1)
             else:
                 queue.put((source, datagram), Call(listener, datagram, source, local), now)
 
@@ -116,6 +122,10 @@ class Reception:
     def wait(self, now: float) -> float | None:
         """Returns the seconds until a call has its turn; None: none waits."""
         return self._queue.wait(now)
+
+    def due(self, now: float) -> bool:
+        """Tells whether a call has its turn now."""
+        return self._queue.wait(now) == 0.0
 
     def last_calls(self) -> Iterator[Call]:
         """Yields the calls that have come by now, and lets no more arrive.

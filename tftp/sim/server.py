@@ -107,7 +107,9 @@ class Server:
     def stop(self, *, killed: bool) -> None:
         """Ends at once. Who is not killed says goodbye to its peers first."""
         for served in self.running:
-            if not killed and served.admitted.transfer.outcome is None:
+            if not killed and served.admitted.transfer.opening:
+                served.admitted.transfer.give_up()  # as the loop does: it may never have asked
+            elif not killed and served.admitted.transfer.outcome is None:
                 served.channel.fail(LocalError("The server is shutting down"), self.clock.now)
             served.end()
         if not killed and self._service is not None:
